@@ -1,0 +1,53 @@
+//! Carries steps out. The only part of the hook that touches the kernel.
+
+pub mod ipvs;
+
+use crate::table::{Step, Table};
+
+/// A table of virtual services that can be read and changed: the kernel's, or its twin in memory.
+pub trait VirtualServers {
+    /// The whole table. A service that vanishes in the middle is left out, never shown empty.
+    fn dump(&mut self) -> Result<Table, KernelError>;
+
+    /// Carries one step out and returns once the kernel has acknowledged it.
+    fn apply(&mut self, step: &Step) -> Result<(), KernelError>;
+
+    /// A cheap reading that changes whenever the table's services, destinations or weights
+    /// change, and does not change with traffic. `None` where there is none: then dump.
+    fn fingerprint(&mut self) -> Option<String>;
+}
+
+/// Why the kernel's table could not be read or changed, with what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum KernelError {
+    /// The kernel has no IPVS, and could not load it.
+    #[error(
+        "this kernel has no IPVS: {reason}; try `modprobe ip_vs`, or choose backend = \"memory\""
+    )]
+    NoIpvs {
+        /// What was tried and what came back.
+        reason: String,
+    },
+    /// We may not.
+    #[error("{what}: permission denied; run governess as root or with CAP_NET_ADMIN")]
+    Permission {
+        /// What was tried.
+        what: String,
+    },
+    /// The kernel refused a request.
+    #[error("{what}: {source}")]
+    Refused {
+        /// What was tried, with service and destination.
+        what: String,
+        /// The kernel's answer.
+        source: std::io::Error,
+    },
+    /// No answer, or one that makes no sense. The socket was thrown away; the next call opens another.
+    #[error("{what}: {reason}")]
+    Protocol {
+        /// What was tried.
+        what: String,
+        /// What was wrong with the answer.
+        reason: String,
+    },
+}

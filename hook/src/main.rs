@@ -1,0 +1,2 @@
+//! The governess daemon and its command line.
+fn main() {}

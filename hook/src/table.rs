@@ -1,0 +1,236 @@
+//! The IPVS table as data: what the kernel has, and what we want it to have.
+//!
+//! Names and meanings follow `ipvsadm(8)` and the kernel header `linux/ip_vs.h`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+
+/// Address family of a virtual service that is found by firewall mark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Family {
+    /// IPv4 packets.
+    V4,
+    /// IPv6 packets.
+    V6,
+}
+
+impl Family {
+    /// The family of an address.
+    pub fn of(address: IpAddr) -> Self {
+        if address.is_ipv4() {
+            Self::V4
+        } else {
+            Self::V6
+        }
+    }
+}
+
+/// Transport protocol of a virtual service that is found by address and port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Protocol {
+    /// TCP.
+    Tcp,
+    /// UDP.
+    Udp,
+    /// SCTP.
+    Sctp,
+}
+
+/// What makes a virtual service the one it is. The kernel knows no other identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ServiceKey {
+    /// All packets with this firewall mark. Shown as `fwm:80`, for IPv6 as `fwm6:80`.
+    Fwmark {
+        /// IPv4 and IPv6 services with one mark are two services.
+        family: Family,
+        /// Never 0.
+        mark: u32,
+    },
+    /// Packets to one address and port. Shown as `tcp:192.0.2.1:80`.
+    Address {
+        /// The transport protocol.
+        protocol: Protocol,
+        /// The VIP and the port; port 0 takes every port and needs persistence.
+        socket: SocketAddr,
+    },
+}
+
+impl ServiceKey {
+    /// The address family of the packets of this service.
+    pub fn family(&self) -> Family {
+        match self {
+            Self::Fwmark { family, .. } => *family,
+            Self::Address { socket, .. } => Family::of(socket.ip()),
+        }
+    }
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+            Self::Sctp => "sctp",
+        })
+    }
+}
+
+impl fmt::Display for ServiceKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fwmark {
+                family: Family::V4,
+                mark,
+            } => write!(f, "fwm:{mark}"),
+            Self::Fwmark {
+                family: Family::V6,
+                mark,
+            } => write!(f, "fwm6:{mark}"),
+            Self::Address { protocol, socket } => write!(f, "{protocol}:{socket}"),
+        }
+    }
+}
+
+/// How a virtual service distributes connections.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceSettings {
+    /// The scheduler's name, such as `wlc`.
+    pub scheduler: String,
+    /// Persistence time in seconds; `None` for a service without persistence.
+    pub persistence: Option<u32>,
+    /// Which part of a client's address counts for persistence: an IPv4 mask in host byte order,
+    /// or an IPv6 prefix length. All ones (or 128) is the default of `ipvsadm`.
+    pub netmask: u32,
+    /// Flags other than persistence and the kernel's own `HASHED` (`IP_VS_SVC_F_*`: one-packet
+    /// scheduling 0x4, scheduler flags 0x8 to 0x20).
+    pub flags: u32,
+    /// Name of the persistence engine, such as `sip`.
+    pub persistence_engine: Option<String>,
+}
+
+impl ServiceSettings {
+    /// The netmask that tells every client address from every other.
+    pub fn host_netmask(family: Family) -> u32 {
+        match family {
+            Family::V4 => u32::MAX,
+            Family::V6 => 128,
+        }
+    }
+}
+
+/// How packets reach a destination (`IP_VS_CONN_F_FWD_MASK`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Forward {
+    /// Network address translation (`ipvsadm -m`).
+    Nat,
+    /// The director itself.
+    Local,
+    /// IP-IP or another tunnel (`ipvsadm -i`).
+    Tunnel,
+    /// Direct routing (`ipvsadm -g`).
+    Direct,
+    /// Bypass, set by the kernel alone.
+    Bypass,
+}
+
+/// Encapsulation of the `Tunnel` method (`IP_VS_CONN_F_TUNNEL_TYPE_*`); all 0 for plain IP-IP.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Encapsulation {
+    /// 0 IP-IP, 1 GUE, 2 GRE.
+    pub kind: u8,
+    /// UDP port of GUE, host byte order.
+    pub port: u16,
+    /// Checksum flags.
+    pub flags: u16,
+}
+
+/// What can be changed of a destination without making it another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DestinationSettings {
+    /// Forwarding method.
+    pub forward: Forward,
+    /// 0 quiesces: no new connections, old ones go on.
+    pub weight: u32,
+    /// No new connections above this number; 0 for no limit.
+    pub upper_threshold: u32,
+    /// New connections again below this number; 0 for the kernel's default.
+    pub lower_threshold: u32,
+    /// Encapsulation of the tunnel method.
+    pub encapsulation: Encapsulation,
+}
+
+/// The connections of a destination, as the kernel counts them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Connections {
+    /// Established.
+    pub active: u32,
+    /// All others.
+    pub inactive: u32,
+    /// Persistence templates.
+    pub persistent: u32,
+}
+
+/// A destination as the kernel has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Destination {
+    /// What can be changed.
+    pub settings: DestinationSettings,
+    /// Counted by the kernel; never compared and never written.
+    pub connections: Connections,
+}
+
+/// A virtual service as the kernel has it. A destination's key is its address and port; port 0
+/// in a marked service keeps the port that the client asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Service {
+    /// How it distributes.
+    pub settings: ServiceSettings,
+    /// Where it leads.
+    pub destinations: BTreeMap<SocketAddr, Destination>,
+}
+
+/// A whole IPVS table.
+pub type Table = BTreeMap<ServiceKey, Service>;
+
+/// One change of the table. Steps are idempotent: adding what is there edits it, editing a
+/// destination that is gone adds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Create a virtual service without destinations.
+    AddService {
+        /// Which.
+        service: ServiceKey,
+        /// Its settings.
+        to: ServiceSettings,
+    },
+    /// Change a virtual service in place.
+    EditService {
+        /// Which.
+        service: ServiceKey,
+        /// What the kernel had when this was decided.
+        from: ServiceSettings,
+        /// Its new settings.
+        to: ServiceSettings,
+    },
+    /// Add a destination.
+    AddDestination {
+        /// To which service.
+        service: ServiceKey,
+        /// Which destination.
+        destination: SocketAddr,
+        /// Its settings.
+        to: DestinationSettings,
+    },
+    /// Change a destination in place.
+    EditDestination {
+        /// Of which service.
+        service: ServiceKey,
+        /// Which destination.
+        destination: SocketAddr,
+        /// What the kernel had when this was decided.
+        from: DestinationSettings,
+        /// Its new settings.
+        to: DestinationSettings,
+    },
+}

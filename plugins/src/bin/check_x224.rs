@@ -1,0 +1,2 @@
+//! The RDP check.
+fn main() {}

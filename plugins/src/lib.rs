@@ -1,0 +1,1 @@
+//! governess checks: a library, and one thin binary each.
