@@ -1,0 +1,46 @@
+//! The kernel lab: scenarios on a real IPVS, in network namespaces. Started by `tests/lab/run`
+//! in its guest; on a machine whose own kernel has IPVS, `lab run` works as root too.
+
+#![expect(dead_code, reason = "the scenarios of the director will use the rest")]
+
+mod ipvs;
+mod namespace;
+mod process;
+mod runner;
+mod scenarios;
+mod servers;
+mod story;
+mod topology;
+mod traffic;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// What a step of a scenario gives: its value, or the reason why the scenario ends here.
+type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
+
+#[derive(Parser)]
+#[command(name = "lab", about = "Scenarios on a real kernel's IPVS")]
+enum Command {
+    /// Prints the names of the scenarios.
+    List,
+    /// Runs the named scenarios, or all of them, each in namespaces of its own.
+    Run { names: Vec<String> },
+    /// Runs one scenario right here; `run` calls this in fresh namespaces.
+    One { name: String },
+}
+
+fn main() -> ExitCode {
+    match Command::parse() {
+        Command::List => {
+            for scenario in scenarios::ALL {
+                println!("{}", scenario.name);
+            }
+            ExitCode::SUCCESS
+        }
+        Command::Run { names } => runner::run(&names),
+        Command::One { name } => runner::one(&name),
+    }
+}

@@ -1,0 +1,188 @@
+//! Runs scenarios one after the other, each in network, mount and process namespaces of its own:
+//! whatever a scenario started or left behind ends with it.
+
+use std::any::Any;
+use std::fs::{self, File};
+use std::io::Write;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+use std::{env, panic};
+
+use crate::Outcome;
+use crate::scenarios::{self, Scenario};
+use crate::story::{Story, patience};
+
+/// What a scenario's last line begins with when it failed.
+const WHY: &str = "why: ";
+
+/// How much longer the runner waits than the scenario's own limit, for its evidence.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// A scenario's own time limit: several steps may use up their patience.
+fn limit() -> Duration {
+    patience() * 4
+}
+
+/// Runs the named scenarios, or all; the closing line counts them.
+pub(crate) fn run(names: &[String]) -> ExitCode {
+    if let Some(unknown) = names.iter().find(|name| find(name).is_none()) {
+        eprintln!("lab: no scenario is called {unknown}; see --list");
+        return ExitCode::from(64);
+    }
+    let chosen =
+        |scenario: &&Scenario| names.is_empty() || names.iter().any(|name| name == scenario.name);
+    let (mut passed, mut failed) = (0, 0);
+    for scenario in scenarios::ALL.iter().filter(chosen) {
+        match run_apart(scenario.name) {
+            Ok(()) => {
+                passed += 1;
+                println!("ok {}", scenario.name);
+            }
+            Err(why) => {
+                failed += 1;
+                println!("not ok {}: {why}", scenario.name);
+                show(scenario.name);
+            }
+        }
+    }
+    println!("{passed} passed, {failed} failed, 0 skipped");
+    if failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn find(name: &str) -> Option<&'static Scenario> {
+    scenarios::ALL.iter().find(|scenario| scenario.name == name)
+}
+
+/// Where a scenario's output is kept: `/lab` outlives the guest.
+fn log_of(name: &str) -> PathBuf {
+    let folder = Path::new("/lab");
+    let folder = if folder.is_dir() {
+        folder.to_owned()
+    } else {
+        env::temp_dir()
+    };
+    folder.join(format!("{name}.log"))
+}
+
+fn show(name: &str) {
+    for line in fs::read_to_string(log_of(name)).unwrap_or_default().lines() {
+        println!("    {line}");
+    }
+}
+
+/// Runs one scenario in a process of its own, in fresh namespaces that end with it.
+fn run_apart(name: &str) -> Outcome {
+    let log = File::create(log_of(name))?;
+    let child = Command::new("unshare")
+        .args([
+            "--net",
+            "--mount",
+            "--pid",
+            "--fork",
+            "--kill-child",
+            "--mount-proc",
+            "--",
+        ])
+        .arg(env::current_exe()?)
+        .args(["one", name])
+        .stdin(Stdio::null())
+        .stdout(log.try_clone()?)
+        .stderr(log)
+        .spawn()
+        .map_err(|error| format!("cannot start unshare: {error}"))?;
+    let status = wait(child, limit() + GRACE)?;
+    if status.success() {
+        return Ok(());
+    }
+    let output = fs::read_to_string(log_of(name)).unwrap_or_default();
+    let why = output.lines().rev().find_map(|line| line.strip_prefix(WHY));
+    let ended = match status.signal() {
+        Some(signal) => format!("died of signal {signal}"),
+        None => "ended without a reason".to_owned(),
+    };
+    Err(why.unwrap_or(&ended).into())
+}
+
+fn wait(mut child: Child, limit: Duration) -> Outcome<ExitStatus> {
+    let begun = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+        if begun.elapsed() > limit {
+            child.kill()?;
+            child.wait()?;
+            return Err(format!("hung, and was killed after {} s", limit.as_secs()).into());
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Runs one scenario here. A failure, a panic and the time limit all show the evidence.
+pub(crate) fn one(name: &str) -> ExitCode {
+    let Some(scenario) = find(name) else {
+        eprintln!("lab: no scenario is called {name}");
+        return ExitCode::from(64);
+    };
+    let story = Arc::new(Story::begin());
+    let (sender, receiver) = mpsc::channel();
+    let teller = Arc::clone(&story);
+    let tell = scenario.tell;
+    thread::spawn(move || {
+        let prepared = fresh_scratch();
+        let outcome = prepared.and_then(|()| {
+            panic::catch_unwind(panic::AssertUnwindSafe(|| tell(&teller)))
+                .unwrap_or_else(|cause| Err(format!("panicked: {}", text_of(&*cause)).into()))
+        });
+        sender.send(outcome)
+    });
+    let outcome = match receiver.recv_timeout(limit()) {
+        Ok(outcome) => outcome.map_err(|error| error.to_string()),
+        Err(RecvTimeoutError::Timeout) => {
+            let (seconds, step) = (limit().as_secs(), story.last_step());
+            Err(format!("not done after {seconds} s; last step: {step}"))
+        }
+        Err(RecvTimeoutError::Disconnected) => Err("its thread ended without a word".to_owned()),
+    };
+    let Err(why) = outcome else {
+        return ExitCode::SUCCESS;
+    };
+    story.show_evidence();
+    println!("{WHY}{}", why.replace('\n', "; "));
+    // The process ends without waiting for the scenario's threads: one of them may hang.
+    let _ = std::io::stdout().flush();
+    ExitCode::FAILURE
+}
+
+fn text_of(cause: &(dyn Any + Send)) -> &str {
+    let owned = cause.downcast_ref::<String>().map(String::as_str);
+    owned
+        .or_else(|| cause.downcast_ref::<&str>().copied())
+        .unwrap_or("without a text")
+}
+
+/// An empty `/run` and `/tmp` in this scenario's mount namespace.
+fn fresh_scratch() -> Outcome {
+    for (name, target) in [("run", "/run"), ("tmp", "/tmp")] {
+        let status = Command::new("mount")
+            .args(["-t", "tmpfs", name, target])
+            .status()?;
+        if !status.success() {
+            return Err(format!(
+                "cannot mount a tmpfs on {target}: root in a fresh mount namespace is needed"
+            )
+            .into());
+        }
+    }
+    fs::create_dir("/run/netns")?;
+    Ok(())
+}

@@ -1,0 +1,275 @@
+//! What clients do: short visits, and long-lived connections that carry numbered messages.
+
+use std::fmt;
+use std::io::{self, BufRead, BufReader, ErrorKind, Write};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use socket2::{Domain, Socket, Type};
+
+use crate::Outcome;
+use crate::namespace::Namespace;
+use crate::story::patience;
+use crate::topology::VIP;
+
+/// The pause between two numbered messages of one connection.
+const PACE: Duration = Duration::from_millis(50);
+
+/// Connects to the VIP from one of the client's addresses; gives the name of the server that
+/// answered.
+pub(crate) fn visit(client: &Namespace, from: IpAddr, port: u16) -> Outcome<String> {
+    let (_, server) = client.within(|| connect(from, port))??;
+    Ok(server)
+}
+
+fn connect(from: IpAddr, port: u16) -> Outcome<(BufReader<TcpStream>, String)> {
+    let to = SocketAddr::from((VIP, port));
+    let failed = |error: io::Error| format!("from {from} to {to}: {error}");
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.bind(&SocketAddr::from((from, 0)).into())?;
+    socket
+        .connect_timeout(&to.into(), Duration::from_secs(5))
+        .map_err(failed)?;
+    socket.set_tcp_nodelay(true)?;
+    socket.set_read_timeout(Some(patience()))?;
+    let mut reader = BufReader::new(TcpStream::from(socket));
+    let mut greeting = String::new();
+    reader.read_line(&mut greeting).map_err(failed)?;
+    match greeting.strip_suffix('\n') {
+        Some(server) => Ok((reader, server.to_owned())),
+        None => Err(format!("from {from} to {to}: closed without a greeting").into()),
+    }
+}
+
+/// Established connections through the VIP, each sending numbers that come back.
+pub(crate) struct Traffic {
+    connections: Vec<Connection>,
+    stop: Arc<AtomicBool>,
+}
+
+struct Connection {
+    server: String,
+    label: String,
+    thread: JoinHandle<Count>,
+}
+
+/// What became of the numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Count {
+    pub(crate) sent: u64,
+    pub(crate) lost: u64,
+    pub(crate) repeated: u64,
+}
+
+impl fmt::Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} sent, {} lost, {} repeated",
+            self.sent, self.lost, self.repeated
+        )
+    }
+}
+
+impl Traffic {
+    /// Opens one connection from each address to each port.
+    pub(crate) fn begin(
+        client: &Namespace,
+        from: impl Iterator<Item = IpAddr>,
+        ports: &[u16],
+    ) -> Outcome<Self> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut connections = Vec::new();
+        for address in from {
+            for port in ports {
+                let (reader, server) = client.within(|| connect(address, *port))??;
+                let stop = Arc::clone(&stop);
+                let thread = thread::spawn(move || converse(reader, &stop));
+                let label = format!("{address} to port {port} on {server}");
+                connections.push(Connection {
+                    server,
+                    label,
+                    thread,
+                });
+            }
+        }
+        Ok(Self { connections, stop })
+    }
+
+    /// How many connections lead to the server of this name.
+    pub(crate) fn on(&self, server: &str) -> usize {
+        self.connections
+            .iter()
+            .filter(|connection| connection.server == server)
+            .count()
+    }
+
+    /// Ends the traffic; an error names every connection that lost or repeated a number.
+    pub(crate) fn finish(self) -> Outcome<Count> {
+        self.stop.store(true, Ordering::Relaxed);
+        let mut total = Count::default();
+        let mut harmed = Vec::new();
+        for connection in self.connections {
+            let count = connection
+                .thread
+                .join()
+                .map_err(|_| "a client's thread panicked")?;
+            total.sent += count.sent;
+            total.lost += count.lost;
+            total.repeated += count.repeated;
+            if count.lost + count.repeated > 0 {
+                harmed.push(format!("{}: {count}", connection.label));
+            }
+        }
+        if harmed.is_empty() {
+            Ok(total)
+        } else {
+            Err(harmed.join("; ").into())
+        }
+    }
+}
+
+/// Sends a number every [`PACE`] until told to stop, then waits for those still on their way.
+fn converse(mut reader: BufReader<TcpStream>, stop: &AtomicBool) -> Count {
+    let mut tally = Tally::default();
+    let mut text = String::new();
+    while !stop.load(Ordering::Relaxed) {
+        let next = Instant::now() + PACE;
+        if writeln!(reader.get_mut(), "{}", tally.sent).is_err() {
+            return tally.count();
+        }
+        tally.sent += 1;
+        while let Some(left) = next
+            .checked_duration_since(Instant::now())
+            .filter(|d| !d.is_zero())
+        {
+            if !receive(&mut reader, left, &mut text, &mut tally) {
+                return tally.count();
+            }
+        }
+    }
+    let _ = reader.get_ref().shutdown(Shutdown::Write);
+    let end = Instant::now() + patience();
+    while let Some(left) = end
+        .checked_duration_since(Instant::now())
+        .filter(|d| !d.is_zero())
+    {
+        if !receive(&mut reader, left, &mut text, &mut tally) {
+            break;
+        }
+    }
+    tally.count()
+}
+
+/// Reads at most one line within `limit`; false at the connection's end. A part of a line stays in
+/// `text`.
+fn receive(
+    reader: &mut BufReader<TcpStream>,
+    limit: Duration,
+    text: &mut String,
+    tally: &mut Tally,
+) -> bool {
+    if reader.get_ref().set_read_timeout(Some(limit)).is_err() {
+        return false;
+    }
+    match reader.read_line(text) {
+        Ok(0) => false,
+        Ok(_) => {
+            if text.ends_with('\n') {
+                tally.take(text.trim_end());
+                text.clear();
+            }
+            true
+        }
+        Err(error) => {
+            matches!(
+                error.kind(),
+                ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted
+            )
+        }
+    }
+}
+
+/// The numbers of one connection. They come back in order, so a number above the expected one means
+/// a loss and a number below it a repetition.
+#[derive(Debug, Default)]
+struct Tally {
+    sent: u64,
+    expected: u64,
+    lost: u64,
+    repeated: u64,
+}
+
+impl Tally {
+    fn take(&mut self, text: &str) {
+        match text.parse::<u64>() {
+            Ok(number) if number >= self.expected => {
+                self.lost += number - self.expected;
+                self.expected = number + 1;
+            }
+            _ => self.repeated += 1,
+        }
+    }
+
+    fn count(&self) -> Count {
+        let missing = self.sent.saturating_sub(self.expected);
+        Count {
+            sent: self.sent,
+            lost: self.lost + missing,
+            repeated: self.repeated,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn count(sent: u64, received: &[&str]) -> Count {
+        let mut tally = Tally {
+            sent,
+            ..Tally::default()
+        };
+        received.iter().for_each(|text| tally.take(text));
+        tally.count()
+    }
+
+    #[test]
+    fn numbers_that_all_come_back_are_no_loss() {
+        assert_eq!(
+            count(3, &["0", "1", "2"]),
+            Count {
+                sent: 3,
+                lost: 0,
+                repeated: 0
+            }
+        );
+    }
+
+    #[test]
+    fn gaps_and_a_missing_end_are_losses() {
+        assert_eq!(
+            count(5, &["0", "3"]),
+            Count {
+                sent: 5,
+                lost: 3,
+                repeated: 0
+            }
+        );
+    }
+
+    #[test]
+    fn a_number_seen_before_is_a_repetition() {
+        assert_eq!(
+            count(2, &["0", "0", "1"]),
+            Count {
+                sent: 2,
+                lost: 0,
+                repeated: 1
+            }
+        );
+    }
+}
