@@ -4,5 +4,11 @@
 //! by it, or prints it. What does not belong here: the wire format of any protocol (that is in
 //! `plugins`), and what follows from a verdict for the kernel (that is in `hook`).
 
+pub mod cli;
+pub mod deadline;
+pub mod dial;
+pub mod host_mode;
 pub mod perfdata;
+pub mod text;
+pub mod threshold;
 pub mod verdict;

@@ -103,6 +103,8 @@ pub enum Kind {
     OwnStall,
     /// The answer was incomplete when the time was over.
     Timeout,
+    /// The check itself failed in a way that its authors did not foresee.
+    Internal,
 }
 
 impl Kind {
@@ -117,7 +119,19 @@ impl Kind {
 
 /// A class of findings that is reported everywhere and, in most hosts, takes no server out
 /// unless the operator asks for it by `--enforce`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    clap::ValueEnum,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Advice {
     /// A time threshold was passed.
@@ -141,6 +155,15 @@ pub struct Advisory {
     pub summary: String,
 }
 
+/// How much of something works, such as 2 of 3 ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Share {
+    /// The parts that work.
+    pub working: u32,
+    /// All parts.
+    pub of: u32,
+}
+
 /// What a check found out about one server.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
@@ -158,6 +181,9 @@ pub struct Verdict {
     pub summary: String,
     /// Further lines.
     pub details: Vec<String>,
+    /// How much of the server works, where the check looked at several parts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<Share>,
     /// Measured values, each phase of the conversation timed.
     pub perfdata: Vec<Value>,
     /// What the server told of itself, by name.
@@ -179,6 +205,7 @@ impl Verdict {
             kind: finding.kind,
             summary: finding.summary,
             details: Vec::new(),
+            share: None,
             perfdata: Vec::new(),
             facts: BTreeMap::new(),
             advisories: Vec::new(),

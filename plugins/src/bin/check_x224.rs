@@ -1,2 +1,5 @@
 //! The RDP check.
-fn main() {}
+
+fn main() {
+    shared::cli::run::<plugins::x224::Arguments>()
+}

@@ -1,0 +1,170 @@
+//! What every plugin does around its check: find out who asks, read the arguments, keep the time,
+//! say the answer, and fail in the host's own way whatever happens.
+
+mod arguments;
+mod delivery;
+mod last_word;
+mod options;
+
+use std::ffi::OsString;
+use std::future::Future;
+use std::time::Duration;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+use crate::deadline::Deadline;
+use crate::dial::own_shortage;
+use crate::host_mode::{Answer, HostMode, find};
+use crate::verdict::{Finding, Kind, Verdict};
+
+pub use options::{Common, Server, Timeout};
+
+/// How long after the end of its time a check that hangs is ended from outside its own code.
+const GRACE: Duration = Duration::from_millis(250);
+
+/// A check as a program: its options are a clap parser.
+pub trait Plugin: Parser {
+    /// The check's name without `check_`.
+    const NAME: &'static str;
+
+    /// The options that every plugin has.
+    fn common(&self) -> &Common;
+
+    /// Carries the check out. It must not wait past `deadline`.
+    fn check(self, deadline: Deadline) -> impl Future<Output = Verdict>;
+}
+
+/// Runs the plugin as this process: parses the arguments, checks, answers, exits.
+pub fn run<P: Plugin>() -> ! {
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let mode = find(&words);
+    last_word::arm(mode, P::NAME);
+    let answer = answer::<P>(mode, words);
+    let code = match delivery::deliver(&answer.stdout, GRACE) {
+        Ok(()) => answer.code,
+        // Nobody heard the answer; the exit code alone must not claim health.
+        Err(_) => mode.failing(P::NAME, Kind::Internal, "", &[]).code,
+    };
+    // Not a return from main: a lookup that still hangs in its thread would be waited for.
+    std::process::exit(i32::from(code))
+}
+
+fn answer<P: Plugin>(mode: HostMode, words: Vec<OsString>) -> Answer {
+    let started = Deadline::after(Duration::ZERO);
+    let plugin = match P::try_parse_from(arguments::for_clap(mode, words)) {
+        Ok(plugin) => plugin,
+        Err(error) => return refusal::<P>(mode, &error),
+    };
+    let budget = match budget(mode, plugin.common().timeout) {
+        Ok(budget) => budget,
+        Err(why) => return mode.failing(P::NAME, Kind::Usage, &why, &[]),
+    };
+    let wishes = plugin.common().wishes();
+    let deadline = Deadline::after(budget.saturating_sub(started.elapsed()));
+    last_word::set_alarm(budget + GRACE);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let verdict = match runtime {
+        Ok(runtime) => {
+            let verdict = runtime.block_on(plugin.check(deadline));
+            std::mem::forget(runtime);
+            verdict
+        }
+        Err(error) => Verdict::new(P::NAME, "", None, shortage(&error)),
+    };
+    mode.answer(&verdict, &wishes)
+}
+
+fn shortage(error: &std::io::Error) -> Finding {
+    own_shortage("start the check", error)
+}
+
+/// The time for the whole check: `-t`, else the mode's own. The modes whose hosts kill, or fail
+/// to, at a time of their own are never given more than that: a longer `-t` is cut down to it,
+/// rather than refused, because a refusal would take every server out.
+fn budget(mode: HostMode, timeout: Option<Timeout>) -> Result<Duration, String> {
+    let own = mode.deadline();
+    let Some(timeout) = timeout else {
+        return Ok(own);
+    };
+    if timeout.state.is_some() && !mode.has_states() {
+        return Err(format!(
+            "a state behind the timeout means nothing to {}; expected -t SECONDS",
+            mode.name()
+        ));
+    }
+    let asked = timeout.after.unwrap_or(own);
+    Ok(if mode.has_states() {
+        asked
+    } else {
+        asked.min(own)
+    })
+}
+
+/// Help and version for those who can read them; every other outcome of parsing is a failure.
+fn refusal<P: Plugin>(mode: HostMode, error: &clap::Error) -> Answer {
+    let asked_for_text = matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    );
+    if asked_for_text && mode.has_states() {
+        return Answer {
+            stdout: error.to_string().into_bytes(),
+            code: 0,
+        };
+    }
+    let text = error.to_string();
+    let mut lines = text
+        .lines()
+        .map(str::trim_end)
+        .filter(|line| !line.is_empty());
+    let first = lines.next().unwrap_or("the arguments make no sense");
+    let summary = first.strip_prefix("error: ").unwrap_or(first);
+    let rest: Vec<String> = lines.map(str::to_owned).collect();
+    mode.failing(P::NAME, Kind::Usage, summary, &rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn timeout(text: &str) -> Option<Timeout> {
+        Some(text.parse().expect(text))
+    }
+
+    #[test]
+    fn without_a_wish_the_mode_sets_the_time() {
+        assert_eq!(
+            budget(HostMode::Ldirectord, None),
+            Ok(Duration::from_secs(4))
+        );
+        assert_eq!(
+            budget(HostMode::Nagios, timeout(":unknown")),
+            Ok(Duration::from_secs(10))
+        );
+    }
+
+    #[test]
+    fn only_hosts_with_states_are_given_more_than_the_modes_own_time() {
+        assert_eq!(
+            budget(HostMode::Nagios, timeout("30")),
+            Ok(Duration::from_secs(30))
+        );
+        assert_eq!(
+            budget(HostMode::Nanny, timeout("30")),
+            Ok(Duration::from_secs(8))
+        );
+        assert_eq!(
+            budget(HostMode::Nanny, timeout("3")),
+            Ok(Duration::from_secs(3))
+        );
+    }
+
+    #[test]
+    fn a_state_for_a_host_without_states_is_refused() {
+        assert!(budget(HostMode::Json, timeout("3:1")).is_ok());
+        assert!(budget(HostMode::Keepalived, timeout("3:1")).is_err());
+    }
+}
