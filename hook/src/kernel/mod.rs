@@ -34,6 +34,12 @@ pub enum KernelError {
         /// What was tried.
         what: String,
     },
+    /// The virtual service is not there: deleted since the table was read, or never added.
+    #[error("{what}: the kernel has no such virtual service, or no longer")]
+    NoService {
+        /// What was tried, with service and destination.
+        what: String,
+    },
     /// The kernel refused a request.
     #[error("{what}: {source}")]
     Refused {

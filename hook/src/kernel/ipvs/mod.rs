@@ -1,1 +1,118 @@
 //! IPVS over generic netlink.
+//!
+//! Wire format: `linux/ip_vs.h`, family `IPVS`, version 1; framing as in RFC 3549 and
+//! `linux/genetlink.h`. Everything but [`socket`] and the reading of `/proc` is pure.
+
+mod address;
+mod answer;
+mod attribute;
+mod destination;
+mod merge;
+mod operation;
+pub mod proc;
+mod request;
+mod service;
+mod socket;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
+
+use self::socket::{Failure, OpenFailure, Socket};
+use crate::kernel::{KernelError, VirtualServers};
+use crate::table::{ServiceKey, Step, Table};
+
+/// The kernel's IPVS table, of the network namespace in which the first call is made.
+///
+/// Calls block, for tens of microseconds as a rule. The socket is opened by the first call, kept,
+/// and thrown away after any doubt; then the next call opens another.
+#[derive(Debug, Default)]
+pub struct Ipvs {
+    socket: Option<Socket>,
+}
+
+impl Ipvs {
+    /// Touches nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Deletes a virtual service with its destinations; it may be gone already.
+    pub fn delete_service(&mut self, service: &ServiceKey) -> Result<(), KernelError> {
+        self.call(|socket| operation::delete_service(socket, service))
+            .map_err(|error| error.named(format!("delete virtual service {service}")))
+    }
+
+    /// Deletes a destination; it, or its service, may be gone already.
+    pub fn delete_destination(
+        &mut self,
+        service: &ServiceKey,
+        destination: SocketAddr,
+    ) -> Result<(), KernelError> {
+        self.call(|socket| operation::delete_destination(socket, service, destination))
+            .map_err(|error| {
+                error.named(format!(
+                    "delete destination {destination} of virtual service {service}"
+                ))
+            })
+    }
+
+    /// Lends the socket out. It comes back only if nothing about it is doubtful: not after a
+    /// panic, a timeout or a strange answer, and not after ENOENT, which can also mean that the
+    /// module was reloaded and the family has another number now.
+    fn call<T>(
+        &mut self,
+        operation: impl FnOnce(&mut Socket) -> Result<T, Failure>,
+    ) -> Result<T, CallError> {
+        let mut socket = match self.socket.take() {
+            Some(socket) => socket,
+            None => Socket::open().map_err(CallError::Open)?,
+        };
+        let outcome = operation(&mut socket);
+        let sound = match &outcome {
+            Ok(_) | Err(Failure::Unsendable(_) | Failure::Restless) => true,
+            Err(Failure::Refused(refusal)) => refusal.code != libc::ENOENT,
+            Err(Failure::Doubt(_)) => false,
+        };
+        if sound {
+            self.socket = Some(socket);
+        }
+        outcome.map_err(CallError::Operation)
+    }
+}
+
+impl VirtualServers for Ipvs {
+    fn dump(&mut self) -> Result<Table, KernelError> {
+        self.call(operation::dump)
+            .map_err(|error| error.named("read the IPVS table".to_owned()))
+    }
+
+    fn apply(&mut self, step: &Step) -> Result<(), KernelError> {
+        self.call(|socket| operation::apply(socket, step))
+            .map_err(|error| match error {
+                CallError::Operation(failure) => words::step_failure(step, failure),
+                CallError::Open(failure) => words::open_failure(words::step(step), failure),
+            })
+    }
+
+    fn fingerprint(&mut self) -> Option<String> {
+        let text = std::fs::read_to_string(proc::PATH).ok()?;
+        Some(proc::fingerprint(&text))
+    }
+}
+
+enum CallError {
+    Open(OpenFailure),
+    Operation(Failure),
+}
+
+impl CallError {
+    fn named(self, what: String) -> KernelError {
+        match self {
+            Self::Open(failure) => words::open_failure(what, failure),
+            Self::Operation(failure) => words::failure(what, failure),
+        }
+    }
+}
