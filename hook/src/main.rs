@@ -1,2 +1,7 @@
-//! The governess daemon and its command line.
-fn main() {}
+//! The `governess` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    hook::operate::cli::main()
+}

@@ -1,6 +1,8 @@
 //! Carries steps out. The only part of the hook that touches the kernel.
 
+pub mod backend;
 pub mod ipvs;
+pub mod memory;
 
 use crate::table::{Step, Table};
 

@@ -1,0 +1,103 @@
+//! The configuration file as it is written: the shape that TOML gives it, nothing judged yet.
+//!
+//! Every key of the documented file is known here, so that a key whose part of governess does
+//! not exist yet can be refused by its name rather than as a typing error.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use toml::{Spanned, Value};
+
+/// A value that a later check may refuse keeps its place in the file.
+pub(super) type Placed<T> = Option<Spanned<T>>;
+
+/// Named tables, each name with its place.
+pub(super) type Named<T> = BTreeMap<Spanned<String>, T>;
+
+/// The whole file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    pub(super) director: Option<Director>,
+    #[serde(default)]
+    pub(super) checks: Named<Check>,
+    #[serde(default)]
+    pub(super) servers: Named<Server>,
+    #[serde(default)]
+    pub(super) services: Named<Service>,
+    pub(super) nat: Placed<Value>,
+    pub(super) watch: Placed<Value>,
+    pub(super) pair: Placed<Value>,
+}
+
+/// `[director]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Director {
+    pub(super) backend: Placed<String>,
+    pub(super) state_dir: Placed<String>,
+    pub(super) control: Placed<String>,
+    pub(super) status: Placed<Value>,
+    pub(super) reconcile_interval: Placed<String>,
+}
+
+/// `[checks.NAME]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Check {
+    pub(super) x224: Placed<X224>,
+    pub(super) smtp: Placed<Value>,
+    pub(super) owa: Placed<Value>,
+    pub(super) dns: Placed<Value>,
+    pub(super) exec: Placed<Value>,
+    pub(super) interval: Placed<String>,
+    pub(super) timeout: Placed<String>,
+    pub(super) retry_interval: Placed<String>,
+    pub(super) stale_after: Placed<String>,
+    pub(super) fall: Placed<i64>,
+    pub(super) rise: Placed<i64>,
+    pub(super) enforce: Placed<Value>,
+}
+
+/// `x224 = { … }`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct X224 {
+    pub(super) port: Placed<i64>,
+    pub(super) require: Placed<String>,
+    pub(super) tls: Placed<Value>,
+    pub(super) nla: Placed<Value>,
+    pub(super) expect_name: Placed<Value>,
+    pub(super) certificate: Placed<Value>,
+}
+
+/// `[servers.NAME]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Server {
+    pub(super) address: Placed<String>,
+    pub(super) weight: Placed<i64>,
+    pub(super) management: Placed<Value>,
+}
+
+/// `[services.NAME]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Service {
+    pub(super) fwmark: Placed<i64>,
+    pub(super) vip: Placed<String>,
+    pub(super) port: Placed<i64>,
+    pub(super) protocol: Placed<String>,
+    pub(super) interface: Placed<Value>,
+    pub(super) tcp: Placed<Vec<Spanned<i64>>>,
+    pub(super) udp: Placed<Value>,
+    pub(super) scheduler: Placed<String>,
+    pub(super) persistence: Placed<String>,
+    pub(super) forward: Placed<String>,
+    pub(super) servers: Placed<Vec<Spanned<String>>>,
+    pub(super) checks: Placed<Vec<Spanned<String>>>,
+    pub(super) min_up: Placed<i64>,
+    pub(super) on_failure: Placed<String>,
+    pub(super) sorry_server: Placed<Value>,
+    pub(super) slow_start: Placed<Value>,
+}

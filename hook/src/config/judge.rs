@@ -1,0 +1,338 @@
+//! From the file as written to a configuration that can be carried out, or to all its faults.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use toml::Spanned;
+
+use super::fault::{Fault, nearest};
+use super::file::{self, Named, Placed};
+use super::{Backend, Check, CheckId, Config, Director, Probe, Server, ServerId, duration};
+use crate::health::Rules;
+
+mod service;
+
+/// What a syntax or shape error of the TOML reader says, with a suggestion for a misspelt word.
+pub(super) fn toml_fault(error: &toml::de::Error) -> Fault {
+    let span = error.span().unwrap_or(0..0);
+    let message = error
+        .message()
+        .replace('\n', " ")
+        .replace("expected i64", "expected an integer");
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    match quoted.next() {
+        Some(key) if message.starts_with("unknown field") => {
+            let known: Vec<&str> = quoted.collect();
+            let suggestion = match nearest(key, known.iter().copied()) {
+                Some(word) => format!("did you mean `{word}`?"),
+                None => format!("known here: {}", known.join(", ")),
+            };
+            Fault::at(span, format!("unknown key `{key}`")).suggest(suggestion)
+        }
+        _ => Fault::at(span, message),
+    }
+}
+
+/// Judges the whole file.
+pub(super) fn judge(file: &file::File, digest: String) -> Result<Config, Vec<Fault>> {
+    let mut faults = Vec::new();
+    not_yet(&mut faults, "nat", &file.nat);
+    not_yet(&mut faults, "watch", &file.watch);
+    not_yet(&mut faults, "pair", &file.pair);
+    let director = director(file.director.as_ref(), &mut faults);
+    let checks: Vec<Check> = file
+        .checks
+        .iter()
+        .map(|(name, check)| judge_check(name, check, &mut faults))
+        .collect();
+    let servers = servers(&file.servers, &mut faults);
+    let names = Names {
+        checks: ids(&file.checks, CheckId),
+        servers: ids(&file.servers, ServerId),
+    };
+    let services = service::judge_all(&file.services, &names, &servers, &mut faults);
+    if file.services.is_empty() {
+        faults.push(
+            Fault::at(0..0, "there is no virtual service")
+                .suggest("add a section such as [services.exchange]"),
+        );
+    }
+    if faults.is_empty() {
+        Ok(Config {
+            director,
+            checks,
+            servers,
+            services,
+            digest,
+        })
+    } else {
+        Err(faults)
+    }
+}
+
+/// Which names the file defines.
+struct Names<'a> {
+    checks: BTreeMap<&'a str, CheckId>,
+    servers: BTreeMap<&'a str, ServerId>,
+}
+
+fn ids<T, Id>(named: &Named<T>, id: impl Fn(usize) -> Id) -> BTreeMap<&str, Id> {
+    named
+        .keys()
+        .enumerate()
+        .map(|(at, name)| (name.as_ref().as_str(), id(at)))
+        .collect()
+}
+
+fn director(written: Option<&file::Director>, faults: &mut Vec<Fault>) -> Director {
+    let nothing = file::Director::default();
+    let written = written.unwrap_or(&nothing);
+    not_yet(faults, "status", &written.status);
+    let path = |value: &Placed<String>, default: &str| {
+        PathBuf::from(value.as_ref().map_or(default, |path| path.as_ref()))
+    };
+    for (key, value) in [
+        ("state_dir", &written.state_dir),
+        ("control", &written.control),
+    ] {
+        if let Some(relative) = value
+            .as_ref()
+            .filter(|path| !path.as_ref().starts_with('/'))
+        {
+            let message = format!("{key} = \"{}\" is not an absolute path", relative.as_ref());
+            faults.push(Fault::at(relative.span(), message).suggest("begin it with /"));
+        }
+    }
+    Director {
+        backend: backend(&written.backend, faults),
+        state_dir: path(&written.state_dir, "/var/lib/governess"),
+        control: path(&written.control, "/run/governess/control.sock"),
+        reconcile_interval: time(
+            faults,
+            "reconcile_interval",
+            &written.reconcile_interval,
+            Duration::from_secs(2),
+        ),
+    }
+}
+
+fn backend(written: &Placed<String>, faults: &mut Vec<Fault>) -> Backend {
+    match word(
+        faults,
+        "backend",
+        written,
+        &["ipvs", "memory", "weights", "keepalived-files"],
+        "ipvs",
+    ) {
+        "memory" => Backend::Memory,
+        later @ ("weights" | "keepalived-files") => {
+            let span = written.as_ref().map_or(0..0, Spanned::span);
+            faults.push(not_yet_fault(span, &format!("backend = \"{later}\"")));
+            Backend::Memory
+        }
+        _ => Backend::Ipvs,
+    }
+}
+
+fn judge_check(name: &Spanned<String>, check: &file::Check, faults: &mut Vec<Fault>) -> Check {
+    for (key, value) in [
+        ("smtp", &check.smtp),
+        ("owa", &check.owa),
+        ("dns", &check.dns),
+        ("exec", &check.exec),
+        ("enforce", &check.enforce),
+    ] {
+        not_yet(faults, key, value);
+    }
+    let interval = time(faults, "interval", &check.interval, Duration::from_secs(5));
+    let later = [&check.smtp, &check.owa, &check.dns, &check.exec];
+    if check.x224.is_none() && later.iter().all(|value| value.is_none()) {
+        let message = format!("[checks.{}] does not say what to check", name.as_ref());
+        faults.push(Fault::at(name.span(), message).suggest("add x224 = { port = 3389 }"));
+    }
+    Check {
+        name: name.as_ref().clone(),
+        probe: x224(check.x224.as_ref(), faults),
+        interval,
+        timeout: time(faults, "timeout", &check.timeout, Duration::from_secs(3)),
+        retry_interval: time(
+            faults,
+            "retry_interval",
+            &check.retry_interval,
+            Duration::from_secs(1),
+        ),
+        stale_after: time(
+            faults,
+            "stale_after",
+            &check.stale_after,
+            interval.saturating_mul(3),
+        ),
+        rules: Rules {
+            fall: number(faults, "fall", &check.fall, 1..=1000, 3),
+            rise: number(faults, "rise", &check.rise, 1..=1000, 2),
+        },
+    }
+}
+
+fn x224(written: Option<&Spanned<file::X224>>, faults: &mut Vec<Fault>) -> Probe {
+    let nothing = file::X224::default();
+    let written = written.map_or(&nothing, |x224| x224.as_ref());
+    for (key, value) in [
+        ("tls", &written.tls),
+        ("nla", &written.nla),
+        ("expect_name", &written.expect_name),
+        ("certificate", &written.certificate),
+    ] {
+        not_yet(faults, key, value);
+    }
+    let require = word(
+        faults,
+        "require",
+        &written.require,
+        &["", "rdp", "tls", "nla"],
+        "",
+    );
+    let options = plugins::x224::Options {
+        require: match require {
+            "rdp" => Some(plugins::x224::Require::Rdp),
+            "tls" => Some(plugins::x224::Require::Tls),
+            "nla" => Some(plugins::x224::Require::Nla),
+            _ => None,
+        },
+        ..plugins::x224::Options::default()
+    };
+    Probe::X224 {
+        port: number(faults, "port", &written.port, 1..=65535, 3389),
+        options,
+    }
+}
+
+fn servers(written: &Named<file::Server>, faults: &mut Vec<Fault>) -> Vec<Server> {
+    let judge_one = |(name, server): (&Spanned<String>, &file::Server)| {
+        not_yet(faults, "management", &server.management);
+        Server {
+            name: name.as_ref().clone(),
+            address: address(name, server, faults),
+            weight: number(faults, "weight", &server.weight, 1..=65535, 1),
+        }
+    };
+    written.iter().map(judge_one).collect()
+}
+
+fn address(name: &Spanned<String>, server: &file::Server, faults: &mut Vec<Fault>) -> IpAddr {
+    let nowhere = IpAddr::from([0, 0, 0, 0]);
+    let Some(written) = &server.address else {
+        let message = format!("[servers.{}] has no address", name.as_ref());
+        faults.push(Fault::at(name.span(), message).suggest("add address = \"10.0.1.1\""));
+        return nowhere;
+    };
+    match written.as_ref().parse::<IpAddr>() {
+        Ok(address) if !address.is_unspecified() && !address.is_multicast() => address,
+        _ => {
+            let message = format!(
+                "address = \"{}\" is not the IP address of a server",
+                written.as_ref()
+            );
+            faults.push(
+                Fault::at(written.span(), message)
+                    .suggest("names are not resolved; write an address such as \"10.0.1.1\""),
+            );
+            nowhere
+        }
+    }
+}
+
+// Values of single keys.
+
+fn not_yet<T>(faults: &mut Vec<Fault>, key: &str, value: &Placed<T>) {
+    if let Some(value) = value {
+        faults.push(not_yet_fault(value.span(), &format!("`{key}`")));
+    }
+}
+
+fn not_yet_fault(span: std::ops::Range<usize>, what: &str) -> Fault {
+    Fault::at(
+        span,
+        format!("{what}: not yet supported by this version of governess"),
+    )
+    .suggest("take it out; packaging/examples/x224.toml is a file that works")
+}
+
+fn time(
+    faults: &mut Vec<Fault>,
+    key: &str,
+    written: &Placed<String>,
+    default: Duration,
+) -> Duration {
+    let Some(written) = written else {
+        return default;
+    };
+    match duration::parse(written.as_ref()) {
+        Ok(time) if time.is_zero() => {
+            faults.push(Fault::at(written.span(), format!("{key} is zero")));
+            default
+        }
+        Ok(time) => time,
+        Err(refusal) => {
+            faults.push(Fault::at(written.span(), format!("{key}: {refusal}")));
+            default
+        }
+    }
+}
+
+fn number<N: TryFrom<i64> + Copy>(
+    faults: &mut Vec<Fault>,
+    key: &str,
+    written: &Placed<i64>,
+    range: std::ops::RangeInclusive<i64>,
+    default: N,
+) -> N {
+    let Some(written) = written else {
+        return default;
+    };
+    let value = *written.as_ref();
+    match N::try_from(value) {
+        Ok(number) if range.contains(&value) => number,
+        _ => {
+            let message = format!(
+                "{key} = {value} is not between {} and {}",
+                range.start(),
+                range.end()
+            );
+            faults.push(Fault::at(written.span(), message));
+            default
+        }
+    }
+}
+
+fn word<'a>(
+    faults: &mut Vec<Fault>,
+    key: &str,
+    written: &Placed<String>,
+    known: &[&'a str],
+    default: &'a str,
+) -> &'a str {
+    let Some(written) = written else {
+        return default;
+    };
+    if let Some(word) = known
+        .iter()
+        .find(|word| !word.is_empty() && **word == written.as_ref())
+    {
+        return word;
+    }
+    let message = format!("{key} = \"{}\" is not known", written.as_ref());
+    let choice: Vec<&str> = known
+        .iter()
+        .copied()
+        .filter(|word| !word.is_empty())
+        .collect();
+    let suggestion = match nearest(written.as_ref(), choice.iter().copied()) {
+        Some(word) => format!("did you mean \"{word}\"?"),
+        None => format!("one of: {}", choice.join(", ")),
+    };
+    faults.push(Fault::at(written.span(), message).suggest(suggestion));
+    default
+}

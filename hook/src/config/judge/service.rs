@@ -1,0 +1,321 @@
+//! Judges the `[services.*]` sections: identities, schedulers, members.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use ipnet::IpNet;
+use toml::Spanned;
+
+use super::super::fault::{Fault, nearest};
+use super::super::file::{self, Named, Placed};
+use super::super::{Server, ServerId, VirtualService, duration};
+use super::{Names, not_yet, not_yet_fault, number, word};
+use crate::table::{Family, Forward, Protocol, ServiceKey, ServiceSettings};
+
+/// Names of the schedulers of the kernel (`net/netfilter/ipvs/ip_vs_*.c`).
+const SCHEDULERS: &[&str] = &[
+    "rr", "wrr", "lc", "wlc", "lblc", "lblcr", "dh", "sh", "sed", "nq", "fo", "ovf", "mh", "twos",
+];
+
+pub(super) fn judge_all(
+    written: &Named<file::Service>,
+    names: &Names<'_>,
+    servers: &[Server],
+    faults: &mut Vec<Fault>,
+) -> Vec<VirtualService> {
+    let mut taken = BTreeMap::new();
+    let mut services = Vec::new();
+    for (name, service) in written {
+        let judged = judge_one(name, service, names, servers, faults);
+        let Some(judged) = judged else { continue };
+        if let Some(other) = taken.insert(judged.key, judged.name.clone()) {
+            let span = service.fwmark.as_ref().map_or(name.span(), Spanned::span);
+            let message = format!(
+                "[services.{}] and [services.{other}] are both {}",
+                judged.name, judged.key
+            );
+            faults.push(
+                Fault::at(span, message)
+                    .suggest("the kernel tells services apart by mark, or address and port"),
+            );
+        }
+        services.push(judged);
+    }
+    services
+}
+
+fn judge_one(
+    name: &Spanned<String>,
+    service: &file::Service,
+    names: &Names<'_>,
+    servers: &[Server],
+    faults: &mut Vec<Fault>,
+) -> Option<VirtualService> {
+    for (key, value) in [
+        ("interface", &service.interface),
+        ("udp", &service.udp),
+        ("sorry_server", &service.sorry_server),
+        ("slow_start", &service.slow_start),
+    ] {
+        not_yet(faults, key, value);
+    }
+    ports(faults, &service.tcp);
+    on_failure(faults, &service.on_failure);
+    let members = listed(name, "servers", &service.servers, &names.servers, faults);
+    let checks = listed(name, "checks", &service.checks, &names.checks, faults);
+    same_address(&members, service, servers, faults);
+    let family = family(name, &members, servers, faults);
+    let key = key(name, service, family, faults)?;
+    if key.family() != family && !members.is_empty() {
+        let message = format!(
+            "[services.{}]: {key} has servers of another IP version",
+            name.as_ref()
+        );
+        faults.push(Fault::at(name.span(), message).suggest("NAT does not translate IPv4 to IPv6"));
+    }
+    Some(VirtualService {
+        name: name.as_ref().clone(),
+        key,
+        settings: settings(service, family, faults),
+        forward: forward(faults, &service.forward),
+        port: match key {
+            ServiceKey::Fwmark { .. } => 0,
+            ServiceKey::Address { socket, .. } => socket.port(),
+        },
+        servers: members,
+        checks,
+        min_up: number(faults, "min_up", &service.min_up, 1..=65535, 1_u16).into(),
+    })
+}
+
+fn ports(faults: &mut Vec<Fault>, written: &Placed<Vec<Spanned<i64>>>) {
+    let Some(list) = written else { return };
+    let mut seen = std::collections::BTreeSet::new();
+    for port in list.as_ref() {
+        if !(1..=65535).contains(port.as_ref()) {
+            let message = format!("tcp: {} is not a port", port.as_ref());
+            faults.push(Fault::at(port.span(), message));
+        } else if !seen.insert(*port.as_ref()) {
+            let message = format!("tcp: port {} is listed twice", port.as_ref());
+            faults.push(Fault::at(port.span(), message).suggest("take one out"));
+        }
+    }
+    faults.push(not_yet_fault(list.span(), "`tcp`"));
+}
+
+fn on_failure(faults: &mut Vec<Fault>, written: &Placed<String>) {
+    if word(
+        faults,
+        "on_failure",
+        written,
+        &["quiesce", "remove"],
+        "quiesce",
+    ) == "remove"
+    {
+        let span = written.as_ref().map_or(0..0, Spanned::span);
+        faults.push(not_yet_fault(span, "on_failure = \"remove\""));
+    }
+}
+
+fn forward(faults: &mut Vec<Fault>, written: &Placed<String>) -> Forward {
+    match word(
+        faults,
+        "forward",
+        written,
+        &["nat", "direct", "tunnel"],
+        "nat",
+    ) {
+        "direct" => Forward::Direct,
+        "tunnel" => Forward::Tunnel,
+        _ => Forward::Nat,
+    }
+}
+
+fn settings(service: &file::Service, family: Family, faults: &mut Vec<Fault>) -> ServiceSettings {
+    ServiceSettings {
+        scheduler: word(faults, "scheduler", &service.scheduler, SCHEDULERS, "wlc").to_owned(),
+        persistence: persistence(faults, &service.persistence),
+        netmask: ServiceSettings::host_netmask(family),
+        flags: 0,
+        persistence_engine: None,
+    }
+}
+
+fn persistence(faults: &mut Vec<Fault>, written: &Placed<String>) -> Option<u32> {
+    let written = written.as_ref()?;
+    let refusal = match duration::parse(written.as_ref()) {
+        Ok(time) if time >= Duration::from_secs(1) && time.subsec_millis() == 0 => {
+            return u32::try_from(time.as_secs()).ok();
+        }
+        Ok(_) => "IPVS counts persistence in whole seconds, at least 1s".to_owned(),
+        Err(refusal) => refusal,
+    };
+    faults.push(Fault::at(written.span(), format!("persistence: {refusal}")));
+    None
+}
+
+fn key(
+    name: &Spanned<String>,
+    service: &file::Service,
+    family: Family,
+    faults: &mut Vec<Fault>,
+) -> Option<ServiceKey> {
+    match &service.fwmark {
+        Some(mark) => by_mark(mark, service, family, faults),
+        None => by_address(name, service, faults),
+    }
+}
+
+fn by_mark(
+    mark: &Spanned<i64>,
+    service: &file::Service,
+    family: Family,
+    faults: &mut Vec<Fault>,
+) -> Option<ServiceKey> {
+    not_yet(faults, "vip", &service.vip);
+    if let Some(port) = &service.port {
+        faults.push(
+            Fault::at(
+                port.span(),
+                "a service with a fwmark has no port of its own",
+            )
+            .suggest("take out `port`; every packet with the mark belongs to the service"),
+        );
+    }
+    match u32::try_from(*mark.as_ref()) {
+        Ok(mark @ 1..) => Some(ServiceKey::Fwmark { family, mark }),
+        _ => {
+            let message = format!(
+                "fwmark = {} is not between 1 and {}",
+                mark.as_ref(),
+                u32::MAX
+            );
+            faults.push(Fault::at(mark.span(), message));
+            None
+        }
+    }
+}
+
+fn by_address(
+    name: &Spanned<String>,
+    service: &file::Service,
+    faults: &mut Vec<Fault>,
+) -> Option<ServiceKey> {
+    let (Some(vip), Some(port)) = (&service.vip, &service.port) else {
+        let message = format!(
+            "[services.{}] has neither fwmark nor vip and port",
+            name.as_ref()
+        );
+        faults.push(
+            Fault::at(name.span(), message)
+                .suggest("add fwmark = 80, or vip = \"192.0.2.35\" and port = 443"),
+        );
+        return None;
+    };
+    if word(
+        faults,
+        "protocol",
+        &service.protocol,
+        &["tcp", "udp"],
+        "tcp",
+    ) == "udp"
+    {
+        let span = service.protocol.as_ref().map_or(0..0, Spanned::span);
+        faults.push(not_yet_fault(span, "protocol = \"udp\""));
+    }
+    let port = number(faults, "port", &Some(port.clone()), 1..=65535, 1);
+    let Some(address) = vip_address(vip.as_ref()) else {
+        let message = format!("vip = \"{}\" is not an IP address", vip.as_ref());
+        faults.push(Fault::at(vip.span(), message));
+        return None;
+    };
+    Some(ServiceKey::Address {
+        protocol: Protocol::Tcp,
+        socket: SocketAddr::new(address, port),
+    })
+}
+
+/// An address with or without a prefix length.
+fn vip_address(written: &str) -> Option<IpAddr> {
+    written
+        .parse::<IpNet>()
+        .map(|net| net.addr())
+        .or_else(|_| written.parse())
+        .ok()
+}
+
+fn listed<Id: Copy + PartialEq>(
+    service: &Spanned<String>,
+    key: &str,
+    written: &Placed<Vec<Spanned<String>>>,
+    known: &BTreeMap<&str, Id>,
+    faults: &mut Vec<Fault>,
+) -> Vec<Id> {
+    let names = written
+        .as_ref()
+        .map_or(&[][..], |list| list.as_ref().as_slice());
+    if names.is_empty() {
+        let message = format!("[services.{}] has no {key}", service.as_ref());
+        faults.push(Fault::at(service.span(), message).suggest(format!("add {key} = [\"…\"]")));
+    }
+    let mut found = Vec::new();
+    for name in names {
+        match known.get(name.as_ref().as_str()) {
+            Some(id) if found.contains(id) => {
+                let message = format!("{key}: \"{}\" is listed twice", name.as_ref());
+                faults.push(Fault::at(name.span(), message).suggest("take one out"));
+            }
+            Some(id) => found.push(*id),
+            None => faults.push(undefined(key, name, known.keys().copied())),
+        }
+    }
+    found
+}
+
+fn undefined<'a>(key: &str, name: &Spanned<String>, known: impl Iterator<Item = &'a str>) -> Fault {
+    let section = format!("[{key}.{}]", name.as_ref());
+    let message = format!("{key}: \"{}\" is not defined", name.as_ref());
+    Fault::at(name.span(), message).suggest(match nearest(name.as_ref(), known) {
+        Some(word) => format!("did you mean \"{word}\"? Or add a section {section}"),
+        None => format!("add a section {section}"),
+    })
+}
+
+fn same_address(
+    members: &[ServerId],
+    service: &file::Service,
+    servers: &[Server],
+    faults: &mut Vec<Fault>,
+) {
+    let Some(listed) = &service.servers else {
+        return;
+    };
+    let mut seen = BTreeMap::new();
+    for id in members {
+        let server = &servers[id.0];
+        if let Some(other) = seen.insert(server.address, &server.name) {
+            let message = format!(
+                "servers \"{other}\" and \"{}\" are both {}",
+                server.name, server.address
+            );
+            faults.push(Fault::at(listed.span(), message).suggest("one destination, one server"));
+        }
+    }
+}
+
+/// The family of a marked service is that of its servers.
+fn family(
+    name: &Spanned<String>,
+    members: &[ServerId],
+    servers: &[Server],
+    faults: &mut Vec<Fault>,
+) -> Family {
+    let mut families = members.iter().map(|id| Family::of(servers[id.0].address));
+    let first = families.next().unwrap_or(Family::V4);
+    if families.any(|family| family != first) {
+        let message = format!("[services.{}] mixes IPv4 and IPv6 servers", name.as_ref());
+        faults.push(Fault::at(name.span(), message).suggest("make two services of it"));
+    }
+    first
+}

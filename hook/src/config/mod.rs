@@ -1,0 +1,186 @@
+//! The configuration: read, judged as a whole, and turned into what the director works with.
+//!
+//! A file is accepted or refused before anything is touched; all semantic faults are reported
+//! in one run.
+
+mod duration;
+mod fault;
+mod file;
+mod judge;
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub use fault::{Fault, Faults};
+
+use crate::health::Rules;
+use crate::table::{Forward, ServiceKey, ServiceSettings};
+
+/// Index of a check in [`Config::checks`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CheckId(pub usize);
+
+/// Index of a real server in [`Config::servers`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ServerId(pub usize);
+
+/// Index of a virtual service in [`Config::services`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ServiceId(pub usize);
+
+/// A whole, valid configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where the table is and where state is kept.
+    pub director: Director,
+    /// By name, sorted.
+    pub checks: Vec<Check>,
+    /// By name, sorted.
+    pub servers: Vec<Server>,
+    /// By name, sorted.
+    pub services: Vec<VirtualService>,
+    /// Tells two configurations apart.
+    pub digest: String,
+}
+
+/// Who owns the table that is driven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// The kernel's IPVS table.
+    Ipvs,
+    /// A table in this process; the kernel is not touched.
+    Memory,
+}
+
+impl Backend {
+    /// The word for it in the file and in `status`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ipvs => "ipvs",
+            Self::Memory => "memory",
+        }
+    }
+}
+
+/// The `[director]` section.
+#[derive(Clone, Debug)]
+pub struct Director {
+    /// Which table.
+    pub backend: Backend,
+    /// Folder of `intents`, `wishes.json` and `events.jsonl`.
+    pub state_dir: PathBuf,
+    /// The control socket.
+    pub control: PathBuf,
+    /// How often the kernel's table is compared with what we left there.
+    pub reconcile_interval: Duration,
+}
+
+/// What a check does to a server.
+#[derive(Clone, Debug)]
+pub enum Probe {
+    /// RDP by X.224.
+    X224 {
+        /// TCP port on the real server.
+        port: u16,
+        /// What is demanded of the answer.
+        options: plugins::x224::Options,
+    },
+}
+
+/// A check: what to ask, how often, and how many answers decide.
+#[derive(Clone, Debug)]
+pub struct Check {
+    /// Its name in the file.
+    pub name: String,
+    /// What to ask.
+    pub probe: Probe,
+    /// From one start to the next.
+    pub interval: Duration,
+    /// Budget of one run, connect included.
+    pub timeout: Duration,
+    /// From the end of a failed run to the next while the streak is undecided.
+    pub retry_interval: Duration,
+    /// A verdict older than this raises an alarm.
+    pub stale_after: Duration,
+    /// How many answers decide.
+    pub rules: Rules,
+}
+
+/// A real server.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// Its name in the file.
+    pub name: String,
+    /// Its own address.
+    pub address: IpAddr,
+    /// Its nominal weight, 1 or more.
+    pub weight: u32,
+}
+
+/// A virtual service that we own in the table.
+#[derive(Clone, Debug)]
+pub struct VirtualService {
+    /// Its name in the file.
+    pub name: String,
+    /// Its identity in the kernel.
+    pub key: ServiceKey,
+    /// How it distributes.
+    pub settings: ServiceSettings,
+    /// Forwarding method of its destinations.
+    pub forward: Forward,
+    /// Port of its destinations; 0 in a marked service keeps the client's port.
+    pub port: u16,
+    /// Its real servers, as listed.
+    pub servers: Vec<ServerId>,
+    /// Its checks, as listed.
+    pub checks: Vec<CheckId>,
+    /// How many servers are kept at least when none is up.
+    pub min_up: usize,
+}
+
+impl Config {
+    /// Reads and judges a file.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, with places and suggestions.
+    pub fn load(path: &Path) -> Result<Self, Faults> {
+        let bytes = std::fs::read(path)
+            .map_err(|error| Faults::unreadable(path, format!("cannot be read: {error}")))?;
+        let text = String::from_utf8(bytes)
+            .map_err(|_| Faults::unreadable(path, "is not text in UTF-8"))?;
+        Self::parse(path, &text)
+    }
+
+    /// Judges the text of a file; `path` is named in the faults only.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, with places and suggestions.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, Faults> {
+        if text.trim().is_empty() {
+            return Err(Faults::unreadable(
+                path,
+                "is empty; see packaging/examples/x224.toml",
+            ));
+        }
+        let file = toml::from_str(text)
+            .map_err(|error| Faults::new(path, text, vec![judge::toml_fault(&error)]))?;
+        judge::judge(&file, digest(text)).map_err(|faults| Faults::new(path, text, faults))
+    }
+
+    /// The address and port by which the kernel knows a server in a service.
+    pub fn destination(&self, service: &VirtualService, server: ServerId) -> SocketAddr {
+        SocketAddr::new(self.servers[server.0].address, service.port)
+    }
+}
+
+/// FNV-1a, 64 bits: tells two texts apart and is the same on both directors.
+fn digest(text: &str) -> String {
+    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    format!("{hash:016x}")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,262 @@
+use std::path::Path;
+
+use super::*;
+
+const GOOD: &str = include_str!("../../../packaging/examples/x224.toml");
+
+fn refusal(text: &str) -> String {
+    match Config::parse(Path::new("g.toml"), text) {
+        Ok(_) => panic!("accepted:\n{text}"),
+        Err(faults) => faults.to_string(),
+    }
+}
+
+/// The good file with one place changed, and what is said of it.
+fn refusal_with(replace: &str, by: &str) -> String {
+    assert!(GOOD.contains(replace), "{replace}");
+    refusal(&GOOD.replacen(replace, by, 1))
+}
+
+#[track_caller]
+fn assert_says(refusal: &str, words: &[&str]) {
+    for word in words {
+        assert!(refusal.contains(word), "missing {word:?} in:\n{refusal}");
+    }
+}
+
+#[test]
+fn the_example_is_accepted_and_means_what_it_says() {
+    let config = Config::parse(Path::new("g.toml"), GOOD).expect("the example");
+    let service = &config.services[0];
+    assert_eq!(service.key.to_string(), "fwm:80");
+    assert_eq!(service.settings.persistence, Some(600));
+    assert_eq!(
+        config.destination(service, service.servers[1]).to_string(),
+        "10.0.1.2:0"
+    );
+    assert_eq!(config.checks[0].rules, Rules { fall: 3, rise: 2 });
+}
+
+#[test]
+fn what_is_left_out_has_the_documented_default() {
+    let text = "[checks.rdp]\nx224 = {}\n[servers.a]\naddress = \"10.0.1.1\"\n\
+                [services.s]\nfwmark = 80\nservers = [\"a\"]\nchecks = [\"rdp\"]\n";
+    let config = Config::parse(Path::new("g.toml"), text).expect("defaults");
+    let check = &config.checks[0];
+    assert_eq!(check.interval, Duration::from_secs(5));
+    assert_eq!(check.timeout, Duration::from_secs(3));
+    assert_eq!(check.retry_interval, Duration::from_secs(1));
+    assert_eq!(check.stale_after, Duration::from_secs(15));
+    assert_eq!(check.rules, Rules { fall: 3, rise: 2 });
+    let Probe::X224 { port, .. } = check.probe;
+    assert_eq!(port, 3389);
+    assert_eq!(config.director.backend, Backend::Ipvs);
+    assert_eq!(
+        config.director.control,
+        Path::new("/run/governess/control.sock")
+    );
+    assert_eq!(config.services[0].settings.scheduler, "wlc");
+    assert_eq!(config.services[0].settings.persistence, None);
+    assert_eq!(config.services[0].min_up, 1);
+}
+
+#[test]
+fn a_service_by_address_and_port_is_accepted() {
+    let text = GOOD.replace("fwmark = 80", "vip = \"192.168.1.35/24\"\nport = 443");
+    let config = Config::parse(Path::new("g.toml"), &text).expect("by address");
+    let service = &config.services[0];
+    assert_eq!(service.key.to_string(), "tcp:192.168.1.35:443");
+    assert_eq!(
+        config.destination(service, service.servers[0]).to_string(),
+        "10.0.1.1:443"
+    );
+}
+
+#[test]
+fn an_unknown_key_is_named_with_its_line_and_the_nearest_known_one() {
+    let said = refusal_with("interval = \"5s\"", "intervall = \"5s\"");
+    assert_says(
+        &said,
+        &["g.toml:15:1:", "`intervall`", "did you mean `interval`?"],
+    );
+}
+
+#[test]
+fn a_wrong_type_is_named_with_its_line() {
+    assert_says(
+        &refusal_with("fall = 3", "fall = \"three\""),
+        &["g.toml:18:8:", "integer"],
+    );
+}
+
+#[test]
+fn a_file_that_is_not_toml_is_named_with_its_line() {
+    assert_says(&refusal_with("fall = 3", "fall = = 3"), &["g.toml:18:"]);
+}
+
+#[test]
+fn an_undefined_server_is_named_with_the_nearest_defined_one() {
+    let said = refusal_with("[\"ex1\", \"ex2\"]", "[\"ex1\", \"exx2\"]");
+    assert_says(
+        &said,
+        &[
+            "g.toml:32:",
+            "\"exx2\" is not defined",
+            "did you mean \"ex2\"?",
+        ],
+    );
+}
+
+#[test]
+fn an_undefined_check_is_named() {
+    let said = refusal_with("checks = [\"rdp\"]", "checks = [\"owa\"]");
+    assert_says(&said, &["\"owa\" is not defined", "[checks.owa]"]);
+}
+
+#[test]
+fn zero_where_at_least_one_is_needed_is_refused() {
+    assert_says(
+        &refusal_with("rise = 2", "rise = 0"),
+        &["g.toml:19:8:", "rise = 0"],
+    );
+    assert_says(&refusal_with("fall = 3", "fall = 0"), &["fall = 0"]);
+    assert_says(&refusal_with("fwmark = 80", "fwmark = 0"), &["fwmark = 0"]);
+    assert_says(
+        &refusal_with("timeout = \"3s\"", "timeout = \"0s\""),
+        &["timeout is zero"],
+    );
+    assert_says(&refusal_with("port = 3389", "port = 0"), &["port = 0"]);
+    assert_says(
+        &refusal_with("port = 3389", "port = 65536"),
+        &["port = 65536"],
+    );
+}
+
+#[test]
+fn one_fwmark_for_two_services_is_refused() {
+    let second = "[services.second]\nfwmark = 80\nservers = [\"ex1\"]\nchecks = [\"rdp\"]\n";
+    assert_says(
+        &refusal(&format!("{GOOD}{second}")),
+        &["second", "exchange", "fwm:80"],
+    );
+}
+
+#[test]
+fn one_address_and_port_for_two_services_is_refused() {
+    let service = |name| {
+        format!(
+            "[services.{name}]\nvip = \"192.0.2.1\"\nport = 443\n\
+             servers = [\"ex1\"]\nchecks = [\"rdp\"]\n"
+        )
+    };
+    let said = refusal(&format!("{GOOD}{}{}", service("one"), service("two")));
+    assert_says(&said, &["one", "two", "tcp:192.0.2.1:443"]);
+}
+
+#[test]
+fn a_port_or_server_or_key_that_is_there_twice_is_refused() {
+    let twice = refusal_with("fwmark = 80", "fwmark = 80\ntcp = [25, 443, 25]");
+    assert_says(&twice, &["port 25 is listed twice"]);
+    let twice = refusal_with("[\"ex1\", \"ex2\"]", "[\"ex1\", \"ex1\"]");
+    assert_says(&twice, &["\"ex1\" is listed twice"]);
+    assert_says(
+        &refusal_with("fall = 3", "fall = 3\nfall = 3"),
+        &["g.toml:19:", "duplicate key"],
+    );
+    let same = refusal_with("\"10.0.1.2\"", "\"10.0.1.1\"");
+    assert_says(&same, &["ex1", "ex2", "are both 10.0.1.1"]);
+}
+
+#[test]
+fn an_empty_or_unreadable_file_is_refused() {
+    assert_says(&refusal("  \n"), &["is empty"]);
+    let missing = Config::load(Path::new("/nonexistent/g.toml")).expect_err("no file");
+    assert_says(
+        &missing.to_string(),
+        &["/nonexistent/g.toml", "cannot be read", "No such file"],
+    );
+    let folder = tempfile::tempdir().expect("a folder");
+    let binary = folder.path().join("g.toml");
+    std::fs::write(&binary, [0xff, 0xfe]).expect("a file");
+    assert_says(
+        &Config::load(&binary).expect_err("binary").to_string(),
+        &["UTF-8"],
+    );
+}
+
+#[test]
+fn keys_of_later_versions_are_refused_as_not_yet_supported_by_name() {
+    for (after, key) in [
+        ("[director]\n", "status = \"127.0.0.1:3636\""),
+        (
+            "[servers.ex1]\n",
+            "management = { vip = \"192.168.1.36/24\", fwmark = 1 }",
+        ),
+        ("[services.exchange]\n", "vip = \"192.168.1.35/24\""),
+        ("[services.exchange]\n", "interface = \"eth0\""),
+        ("[services.exchange]\n", "tcp = [25, 80]"),
+        ("[services.exchange]\n", "sorry_server = \"10.0.1.9\""),
+        ("[checks.rdp]\n", "smtp = { ports = [25] }"),
+    ] {
+        let said = refusal_with(after, &format!("{after}{key}\n"));
+        let name = key.split(' ').next().expect("a key");
+        assert_says(&said, &["not yet", &format!("`{name}`")]);
+    }
+    let said = refusal(&format!("{GOOD}[nat]\ninside = \"eth1\"\n"));
+    assert_says(&said, &["not yet", "`nat`"]);
+    let said = refusal_with("backend = \"ipvs\"", "backend = \"weights\"");
+    assert_says(&said, &["not yet", "weights"]);
+}
+
+#[test]
+fn a_misspelt_word_is_answered_with_the_nearest_one() {
+    assert_says(
+        &refusal_with("\"wlc\"", "\"wcl\""),
+        &["\"wcl\"", "did you mean"],
+    );
+    assert_says(
+        &refusal_with("\"nat\"", "\"masq\""),
+        &["one of: nat, direct, tunnel"],
+    );
+}
+
+#[test]
+fn durations_and_addresses_that_make_no_sense_are_refused() {
+    assert_says(
+        &refusal_with("\"600s\"", "\"600\""),
+        &["persistence", "\"600s\" for seconds"],
+    );
+    assert_says(&refusal_with("\"600s\"", "\"300ms\""), &["whole seconds"]);
+    assert_says(
+        &refusal_with("\"10.0.1.1\"", "\"ex1.local\""),
+        &["ex1.local", "not resolved"],
+    );
+    assert_says(
+        &refusal_with("\"10.0.1.1\"", "\"2001:db8::1\""),
+        &["mixes IPv4 and IPv6"],
+    );
+    assert_says(
+        &refusal_with("\"/var/lib/governess\"", "\"lib\""),
+        &["not an absolute path"],
+    );
+}
+
+#[test]
+fn all_faults_are_named_in_one_run() {
+    let text = GOOD
+        .replace("rise = 2", "rise = 0")
+        .replace("\"wlc\"", "\"wcl\"");
+    assert_says(&refusal(&text), &["rise = 0", "\"wcl\""]);
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_file_makes_the_reader_panic(at in 0..GOOD.len(), junk in "\\PC{0,12}") {
+        let mut text = GOOD.to_owned();
+        while !text.is_char_boundary(at.min(text.len())) { text.push(' '); }
+        if text.is_char_boundary(at) {
+            text.insert_str(at, &junk);
+            let _ = Config::parse(Path::new("g.toml"), &text).map_err(|faults| faults.to_string());
+        }
+    }
+}

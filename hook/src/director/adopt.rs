@@ -1,0 +1,75 @@
+//! What is found in the table: inherited, ours, or set by hand.
+
+use super::Director;
+use super::record::Origin;
+use crate::clock::Moment;
+use crate::config::{ServerId, ServiceId};
+use crate::operate::journal::Event;
+use crate::operate::plan::target;
+
+impl Director {
+    /// Looks at every destination of ours in a table that was just read.
+    pub(super) fn adopt(&mut self, now: Moment) {
+        for service in (0..self.services.len()).map(ServiceId) {
+            self.note_adoption(service, now);
+            for server in self.config.services[service.0].servers.clone() {
+                self.adopt_weight(service, server, now);
+            }
+        }
+    }
+
+    fn adopt_weight(&mut self, service: ServiceId, server: ServerId, now: Moment) {
+        let Some(found) = self.found_weight(service, server) else {
+            return;
+        };
+        let target = self.target(service, server);
+        if self.records.intents.entry(&target).origin(found) != Origin::ByHand {
+            return;
+        }
+        let nominal = self.config.servers[server.0].weight;
+        let noted = if found == nominal {
+            let reason = format!("weight {found} by hand is the configured one again");
+            self.note(Event::WishCleared, Some(service), Some(server), reason, now);
+            self.records.wishes.clear(&target)
+        } else {
+            let reason = format!("weight {found} was set by hand; it counts from now on");
+            self.note(Event::WishSet, Some(service), Some(server), reason, now);
+            self.records.wishes.set(&target, found)
+        };
+        let noted = noted.and_then(|()| self.records.intents.acknowledge(&target, found));
+        if let Err(error) = noted {
+            let reason = format!("the wish could not be kept on disk: {error}");
+            self.note(Event::StepFailed, Some(service), Some(server), reason, now);
+        }
+    }
+
+    fn note_adoption(&mut self, service: ServiceId, now: Moment) {
+        if std::mem::replace(&mut self.services[service.0].adopted, true) {
+            return;
+        }
+        let key = self.config.services[service.0].key;
+        let reason = match self.table.get(&key) {
+            Some(found) => format!("{key} found with {} destinations", found.destinations.len()),
+            None => format!("{key} not found; it will be created"),
+        };
+        self.note(Event::Adopted, Some(service), None, reason, now);
+    }
+
+    /// The weight of a server in the table as last read.
+    pub(super) fn found_weight(&self, service: ServiceId, server: ServerId) -> Option<u32> {
+        let service = &self.config.services[service.0];
+        let destination = self.config.destination(service, server);
+        let found = self
+            .table
+            .get(&service.key)?
+            .destinations
+            .get(&destination)?;
+        Some(found.settings.weight)
+    }
+
+    /// The name of a server's destination in the state files.
+    pub(super) fn target(&self, service: ServiceId, server: ServerId) -> String {
+        let service = &self.config.services[service.0];
+        target(service.key, self.config.destination(service, server))
+    }
+}

@@ -1,0 +1,323 @@
+//! From what is known to the table: candidates, decision, steps, writes.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::record::Origin;
+use super::{Director, ServiceState};
+use crate::clock::Moment;
+use crate::config::{ServerId, ServiceId, VirtualService};
+use crate::kernel::KernelError;
+use crate::operate::journal::Event;
+use crate::operate::plan;
+use crate::policy::{self, Candidate, Decision, FailOpenRules};
+use crate::reconcile::{self, WantedDestination, WantedService};
+use crate::table::{Connections, Destination, Service, ServiceKey, Step};
+
+impl Director {
+    /// Decides a service's weights anew and writes what differs.
+    pub(super) fn converge(&mut self, service: ServiceId, now: Moment) {
+        let decision = self.decide(service, now);
+        self.note_pool(service, &decision, now);
+        self.services[service.0]
+            .wanted
+            .clone_from(&decision.weights);
+        self.services[service.0].pool = decision.pool;
+        let wanted = self.wanted(service);
+        let key = self.config.services[service.0].key;
+        for step in reconcile::steps(key, &wanted, &self.table) {
+            if let Err(error) = self.carry_out(service, &step, now) {
+                let words = format!("{}: {error}", plan::words(&step));
+                self.note_table_error(Some(service), self.server_of(service, &step), words, now);
+                return;
+            }
+        }
+        self.record_judged(service);
+    }
+
+    /// The steps that are left to do for every service, from a fresh reading of the table.
+    ///
+    /// # Errors
+    /// The table cannot be read.
+    pub fn pending(&mut self, now: Moment) -> Result<Vec<Step>, KernelError> {
+        let found = self.kernel.dump()?;
+        let services = (0..self.services.len()).map(ServiceId);
+        Ok(services
+            .flat_map(|id| {
+                let wanted = wanted(
+                    &self.config.services[id.0],
+                    &self.decide(id, now).weights,
+                    |server| self.config.destination(&self.config.services[id.0], server),
+                );
+                reconcile::steps(self.config.services[id.0].key, &wanted, &found)
+            })
+            .collect())
+    }
+
+    fn decide(&self, service: ServiceId, now: Moment) -> Decision {
+        let candidates = self.candidates(service, now);
+        policy::decide(
+            &candidates,
+            &self.services[service.0].pool,
+            self.fail_open_rules(service),
+        )
+    }
+
+    /// The servers of a service as the policy sees them.
+    pub(super) fn candidates(&self, service: ServiceId, now: Moment) -> Vec<Candidate> {
+        let ServiceState {
+            servers: states, ..
+        } = &self.services[service.0];
+        let members = &self.config.services[service.0].servers;
+        let overdue = now.since(self.started) > self.patience(service);
+        let candidate = |(server, state): (&ServerId, &crate::health::State)| {
+            let streaks = self.streaks(service, *server);
+            Candidate {
+                state: *state,
+                risen: crate::health::has_risen(&streaks),
+                failing_since: streaks
+                    .iter()
+                    .filter_map(|(streak, _)| streak.failing_since())
+                    .min(),
+                overdue,
+                nominal: self.config.servers[server.0].weight,
+                wish: self.records.wishes.weight(&self.target(service, *server)),
+                found: self.found_weight(service, *server),
+            }
+        };
+        members.iter().zip(states).map(candidate).collect()
+    }
+
+    fn fail_open_rules(&self, service: ServiceId) -> FailOpenRules {
+        let checks = self.config.services[service.0].checks.iter();
+        let together = checks.map(|id| {
+            let check = &self.config.checks[id.0];
+            check.interval + check.timeout
+        });
+        FailOpenRules {
+            together: together.max().unwrap_or(Duration::ZERO),
+            min_up: self.config.services[service.0].min_up,
+        }
+    }
+
+    /// How long a first judgement may take before the service stops waiting for it.
+    fn patience(&self, service: ServiceId) -> Duration {
+        let checks = self.config.services[service.0].checks.iter();
+        let longest = checks.map(|id| {
+            let check = &self.config.checks[id.0];
+            let streak = (check.timeout + check.retry_interval).saturating_mul(check.rules.fall);
+            check.stale_after.max(streak)
+        });
+        longest.max().unwrap_or(Duration::ZERO)
+    }
+
+    pub(super) fn wanted(&self, service: ServiceId) -> WantedService {
+        let state = &self.services[service.0];
+        let service = &self.config.services[service.0];
+        wanted(service, &state.wanted, |server| {
+            self.config.destination(service, server)
+        })
+    }
+
+    fn carry_out(
+        &mut self,
+        service: ServiceId,
+        step: &Step,
+        now: Moment,
+    ) -> Result<(), KernelError> {
+        let announced = written_weight(step);
+        if let Some((target, weight)) = &announced {
+            self.records
+                .intents
+                .announce(target, *weight)
+                .map_err(|source| KernelError::Refused {
+                    what: "writing `intents` in state_dir".to_owned(),
+                    source,
+                })?;
+        }
+        self.kernel.apply(step)?;
+        if let Some((target, weight)) = &announced {
+            // The kernel has it; a full disk only means that a restart sees it as pending.
+            let _ = self.records.intents.acknowledge(target, *weight);
+        }
+        self.follow(step);
+        let server = self.server_of(service, step);
+        self.note(Event::Step, Some(service), server, plan::words(step), now);
+        Ok(())
+    }
+
+    /// The table as it is after a step.
+    fn follow(&mut self, step: &Step) {
+        match step {
+            Step::AddService { service, to } => {
+                let destinations = Default::default();
+                self.table.insert(
+                    *service,
+                    Service {
+                        settings: to.clone(),
+                        destinations,
+                    },
+                );
+            }
+            Step::EditService { service, to, .. } => {
+                if let Some(there) = self.table.get_mut(service) {
+                    there.settings = to.clone();
+                }
+            }
+            Step::AddDestination {
+                service,
+                destination,
+                to,
+            }
+            | Step::EditDestination {
+                service,
+                destination,
+                to,
+                ..
+            } => {
+                if let Some(there) = self.table.get_mut(service) {
+                    there
+                        .destinations
+                        .entry(*destination)
+                        .and_modify(|known| known.settings = *to)
+                        .or_insert(Destination {
+                            settings: *to,
+                            connections: Connections::default(),
+                        });
+                }
+            }
+        }
+    }
+
+    /// Puts weights on record that are as we want them without our having written them, so that
+    /// a later change by hand is recognised.
+    fn record_judged(&mut self, service: ServiceId) {
+        let members = self.config.services[service.0].servers.clone();
+        for (at, server) in members.into_iter().enumerate() {
+            if self.services[service.0].servers[at] == crate::health::State::Unknown {
+                continue;
+            }
+            let Some(found) = self.found_weight(service, server) else {
+                continue;
+            };
+            let target = self.target(service, server);
+            if self.records.intents.entry(&target).origin(found) == Origin::Unrecorded {
+                let _ = self.records.intents.acknowledge(&target, found);
+            }
+        }
+    }
+
+    fn server_of(&self, service: ServiceId, step: &Step) -> Option<ServerId> {
+        let (Step::AddDestination { destination, .. } | Step::EditDestination { destination, .. }) =
+            step
+        else {
+            return None;
+        };
+        let service = &self.config.services[service.0];
+        let is_it = |server: &&ServerId| self.config.destination(service, **server) == *destination;
+        service.servers.iter().find(is_it).copied()
+    }
+
+    fn note_pool(&mut self, service: ServiceId, decision: &Decision, now: Moment) {
+        let before = matches!(self.services[service.0].pool, policy::Pool::FailOpen(_));
+        match (before, decision.fail_open()) {
+            (false, true) => {
+                let kept = self.names_with_weight(service, decision);
+                let reason = format!(
+                    "ALARM: no server is known to work; kept so that the pool is not empty: {kept}"
+                );
+                self.note(Event::FailOpen, Some(service), None, reason, now);
+            }
+            (true, false) => {
+                let serving = self.names_with_weight(service, decision);
+                let reason = format!("serving again: {serving}");
+                self.note(Event::FailOpenEnded, Some(service), None, reason, now);
+            }
+            _ => {}
+        }
+    }
+
+    fn names_with_weight(&self, service: ServiceId, decision: &Decision) -> String {
+        let members = self.config.services[service.0]
+            .servers
+            .iter()
+            .zip(&decision.weights);
+        let names = members
+            .filter(|(_, weight)| **weight > 0)
+            .map(|(server, _)| self.config.servers[server.0].name.as_str());
+        names.collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// A service with given weights, as the reconciler wants it.
+pub(crate) fn wanted(
+    service: &VirtualService,
+    weights: &[u32],
+    destination: impl Fn(ServerId) -> SocketAddr,
+) -> WantedService {
+    let destinations = service
+        .servers
+        .iter()
+        .zip(weights)
+        .map(|(server, weight)| {
+            (
+                destination(*server),
+                WantedDestination {
+                    forward: service.forward,
+                    weight: *weight,
+                },
+            )
+        })
+        .collect();
+    WantedService {
+        settings: service.settings.clone(),
+        destinations,
+    }
+}
+
+/// The steps that a bare table needs when every server is healthy.
+pub fn plan_for_healthy(
+    config: &crate::config::Config,
+    wishes: &super::wishes::Wishes,
+    found: &crate::table::Table,
+) -> Vec<Step> {
+    let weight = |key: ServiceKey, destination: SocketAddr, nominal: u32| {
+        wishes
+            .weight(&plan::target(key, destination))
+            .unwrap_or(nominal)
+    };
+    config
+        .services
+        .iter()
+        .flat_map(|service| {
+            let weights: Vec<u32> = service
+                .servers
+                .iter()
+                .map(|id| {
+                    let destination = config.destination(service, *id);
+                    weight(service.key, destination, config.servers[id.0].weight)
+                })
+                .collect();
+            let wanted = wanted(service, &weights, |id| config.destination(service, id));
+            reconcile::steps(service.key, &wanted, found)
+        })
+        .collect()
+}
+
+/// The destination and weight that a step writes, if it writes one.
+fn written_weight(step: &Step) -> Option<(String, u32)> {
+    match step {
+        Step::AddService { .. } | Step::EditService { .. } => None,
+        Step::AddDestination {
+            service,
+            destination,
+            to,
+        }
+        | Step::EditDestination {
+            service,
+            destination,
+            to,
+            ..
+        } => Some((plan::target(*service, *destination), to.weight)),
+    }
+}

@@ -1,0 +1,362 @@
+//! The director: joins health, policy, reconciliation and the kernel. It owns all state of a run;
+//! time comes in with every call, verdicts come from `intake`.
+
+mod adopt;
+mod converge;
+pub mod record;
+mod report;
+pub mod wishes;
+
+pub use converge::plan_for_healthy;
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use shared::verdict::{Condition, Kind, Verdict};
+
+use crate::clock::Moment;
+use crate::config::{CheckId, Config, ServerId, ServiceId};
+use crate::health::{self, Others, Reading, Rules, State, Streak};
+use crate::kernel::{KernelError, VirtualServers};
+use crate::operate::journal::{Entry, Event, Journal};
+use crate::policy::Pool;
+use crate::table::Table;
+
+use record::Intents;
+use wishes::Wishes;
+
+/// What one check found on one server.
+#[derive(Debug)]
+pub struct Report {
+    /// The server.
+    pub server: ServerId,
+    /// The check.
+    pub check: CheckId,
+    /// What it found.
+    pub verdict: Verdict,
+}
+
+/// The files that a director keeps in its state folder.
+#[derive(Debug)]
+pub struct Records {
+    /// What was written to the table.
+    pub intents: Intents,
+    /// What the operator set by hand.
+    pub wishes: Wishes,
+    /// What happened.
+    pub journal: Journal,
+}
+
+/// A running director.
+pub struct Director {
+    config: Config,
+    kernel: Box<dyn VirtualServers>,
+    records: Records,
+    probes: BTreeMap<(ServerId, CheckId), Probed>,
+    services: Vec<ServiceState>,
+    table: Table,
+    fingerprint: Option<String>,
+    table_error: Option<String>,
+    noted_error: Option<String>,
+    started: Moment,
+}
+
+/// What is known from one check on one server.
+#[derive(Debug, Default)]
+struct Probed {
+    streak: Streak,
+    last: Option<(Moment, Verdict)>,
+    stale: bool,
+}
+
+/// What is known of one service; the servers in the order of the configuration.
+#[derive(Debug, Default)]
+struct ServiceState {
+    servers: Vec<State>,
+    wanted: Vec<u32>,
+    pool: Pool,
+    adopted: bool,
+}
+
+impl Director {
+    /// Reads the table, adopts what is there and brings it to what is wanted as far as nothing is
+    /// judged yet.
+    ///
+    /// # Errors
+    /// The table cannot be read at all.
+    pub fn start(
+        config: Config,
+        kernel: Box<dyn VirtualServers>,
+        records: Records,
+        now: Moment,
+    ) -> Result<Self, KernelError> {
+        let services = config
+            .services
+            .iter()
+            .map(|service| ServiceState {
+                servers: vec![State::Unknown; service.servers.len()],
+                wanted: vec![0; service.servers.len()],
+                ..ServiceState::default()
+            })
+            .collect();
+        let mut director = Self {
+            config,
+            kernel,
+            records,
+            probes: BTreeMap::new(),
+            services,
+            table: Table::new(),
+            fingerprint: None,
+            table_error: None,
+            noted_error: None,
+            started: now,
+        };
+        director.note_start(now);
+        director.reread(now)?;
+        Ok(director)
+    }
+
+    /// The configuration that is carried out.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Takes one check's result in and carries out what follows from it.
+    pub fn take(&mut self, report: &Report, now: Moment) {
+        let reading = Reading::from(&report.verdict);
+        let probed = self
+            .probes
+            .entry((report.server, report.check))
+            .or_default();
+        probed.streak = probed.streak.after(reading, now);
+        probed.stale = false;
+        let before = probed.last.replace((now, report.verdict.clone()));
+        let before = before.map(|(_, verdict)| (verdict.condition, verdict.kind));
+        self.note_verdict(report, before, now);
+        for service in self.concerned(report) {
+            self.judge(service, report, now);
+            self.converge(service, now);
+        }
+    }
+
+    /// Compares the table with what we left there, and looks for checks that fell silent.
+    pub fn tick(&mut self, now: Moment) {
+        self.find_stale(now);
+        let fingerprint = self.kernel.fingerprint();
+        let unchanged = fingerprint.is_some() && fingerprint == self.fingerprint;
+        if unchanged && self.table_error.is_none() {
+            self.converge_unjudged(now);
+        } else if let Err(error) = self.reread(now) {
+            self.note_table_error(None, None, error.to_string(), now);
+        }
+    }
+
+    /// Notes the end of the run; the table stays as it is.
+    pub fn stop(&mut self, reason: &str, now: Moment) {
+        self.note(
+            Event::Stopped,
+            None,
+            None,
+            format!("{reason}; the table stays as it is"),
+            now,
+        );
+    }
+
+    /// Notes that a reload was asked for and did not happen.
+    pub fn refuse_reload(&mut self, reason: &str, now: Moment) {
+        self.note(Event::ReloadRefused, None, None, reason.to_owned(), now);
+    }
+
+    fn reread(&mut self, now: Moment) -> Result<(), KernelError> {
+        let fingerprint = self.kernel.fingerprint();
+        self.table = self.kernel.dump()?;
+        self.fingerprint = fingerprint;
+        self.noted_error = self.table_error.take();
+        self.adopt(now);
+        for service in (0..self.services.len()).map(ServiceId) {
+            self.converge(service, now);
+        }
+        Ok(())
+    }
+
+    /// An unjudged server may become overdue by time alone.
+    fn converge_unjudged(&mut self, now: Moment) {
+        for service in (0..self.services.len()).map(ServiceId) {
+            if self.services[service.0].servers.contains(&State::Unknown) {
+                self.converge(service, now);
+            }
+        }
+    }
+
+    /// The services that a report is about.
+    fn concerned(&self, report: &Report) -> Vec<ServiceId> {
+        let concerns = |service: &crate::config::VirtualService| {
+            service.servers.contains(&report.server) && service.checks.contains(&report.check)
+        };
+        let services = self.config.services.iter().enumerate();
+        services
+            .filter(|(_, service)| concerns(service))
+            .map(|(at, _)| ServiceId(at))
+            .collect()
+    }
+
+    fn judge(&mut self, service: ServiceId, report: &Report, now: Moment) {
+        let members = &self.config.services[service.0].servers;
+        let Some(at) = members.iter().position(|member| *member == report.server) else {
+            return;
+        };
+        let checks = self.streaks(service, report.server);
+        let before = self.services[service.0].servers[at];
+        let next = health::judge(before, &checks, self.others(service, at));
+        self.services[service.0].servers[at] = next;
+        if next != before {
+            self.note_health(service, report, next, now);
+        }
+    }
+
+    /// The streaks of a service's checks on one server.
+    fn streaks(&self, service: ServiceId, server: ServerId) -> Vec<(Streak, Rules)> {
+        let streak = |check: &CheckId| {
+            let probed = self.probes.get(&(server, *check));
+            let streak = probed.map(|probed| probed.streak).unwrap_or_default();
+            (streak, self.config.checks[check.0].rules)
+        };
+        self.config.services[service.0]
+            .checks
+            .iter()
+            .map(streak)
+            .collect()
+    }
+
+    fn others(&self, service: ServiceId, at: usize) -> Others {
+        let candidates = self.candidates(service, self.started);
+        let serve = candidates
+            .iter()
+            .enumerate()
+            .any(|(other, c)| other != at && c.serves());
+        if serve {
+            Others::Serve
+        } else {
+            Others::NoneServes
+        }
+    }
+
+    fn find_stale(&mut self, now: Moment) {
+        let mut fallen_silent = Vec::new();
+        for ((server, check), probed) in &mut self.probes {
+            let limit = self.config.checks[check.0].stale_after;
+            let Some((last, _)) = probed.last else {
+                continue;
+            };
+            if !probed.stale && now.since(last) > limit {
+                probed.stale = true;
+                fallen_silent.push((*server, *check, now.since(last)));
+            }
+        }
+        for (server, check, silence) in fallen_silent {
+            self.note_stale(server, check, silence, now);
+        }
+    }
+
+    fn note(
+        &mut self,
+        event: Event,
+        service: Option<ServiceId>,
+        server: Option<ServerId>,
+        reason: String,
+        now: Moment,
+    ) {
+        let service = service.map(|id| self.config.services[id.0].name.as_str());
+        let server = server.map(|id| self.config.servers[id.0].name.as_str());
+        self.records.journal.write(
+            now,
+            &Entry {
+                event,
+                service,
+                server,
+                reason,
+            },
+        );
+    }
+
+    fn note_start(&mut self, now: Moment) {
+        let reason = format!(
+            "governess {} with backend {}, {} services, {} servers, config {}",
+            env!("CARGO_PKG_VERSION"),
+            self.config.director.backend.name(),
+            self.config.services.len(),
+            self.config.servers.len(),
+            self.config.digest
+        );
+        self.note(Event::Started, None, None, reason, now);
+    }
+
+    fn note_verdict(&mut self, report: &Report, before: Option<(Condition, Kind)>, now: Moment) {
+        let verdict = &report.verdict;
+        if before == Some((verdict.condition, verdict.kind)) {
+            return;
+        }
+        let check = &self.config.checks[report.check.0].name;
+        let reason = format!("check {check}: {}", verdict.summary);
+        self.note(Event::Verdict, None, Some(report.server), reason, now);
+    }
+
+    fn note_health(&mut self, service: ServiceId, report: &Report, state: State, now: Moment) {
+        let event = match state {
+            State::Up => Event::ServerUp,
+            State::Down => Event::ServerDown,
+            State::Maintenance => Event::ServerMaintenance,
+            State::Unknown => return,
+        };
+        let check = &self.config.checks[report.check.0];
+        let reason = format!("check {}: {}", check.name, report.verdict.summary);
+        self.note(event, Some(service), Some(report.server), reason, now);
+    }
+
+    fn note_stale(&mut self, server: ServerId, check: CheckId, silence: Duration, now: Moment) {
+        let name = &self.config.checks[check.0].name;
+        let reason = format!(
+            "check {name} has not answered for {} s; no weight changes",
+            silence.as_secs()
+        );
+        self.note(Event::Stale, None, Some(server), reason, now);
+    }
+
+    /// Notes an error of the table once, however often it is met again.
+    fn note_table_error(
+        &mut self,
+        service: Option<ServiceId>,
+        server: Option<ServerId>,
+        words: String,
+        now: Moment,
+    ) {
+        if self.noted_error.as_ref() != Some(&words) {
+            self.note(Event::StepFailed, service, server, words.clone(), now);
+        }
+        self.noted_error = Some(words.clone());
+        self.table_error = Some(words);
+    }
+}
+
+/// Replaces a file as one: a reader, or a crash, sees the old content or the new, never half.
+///
+/// # Errors
+/// The folder cannot be written.
+pub(crate) fn replace_file(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    let mut file = File::create(&beside)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    std::fs::rename(&beside, path)?;
+    match path.parent() {
+        Some(folder) => File::open(folder)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,285 @@
+//! Whose weight is it? Every weight that we write is on record before it is written, so that a
+//! weight set by hand is told from our own, across a crash at any point.
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// A destination's name in the state files, such as `fwm:80/10.0.1.1`.
+pub type Target = String;
+
+/// Where a weight found in the kernel comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// We never wrote it: it is inherited.
+    Unrecorded,
+    /// The last weight that we wrote, or were writing.
+    Ours,
+    /// We wrote another one: a human set it.
+    ByHand,
+}
+
+/// What is on record for one destination.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Entry {
+    acknowledged: Option<u32>,
+    pending: Option<u32>,
+}
+
+impl Entry {
+    /// Judges a weight found in the kernel.
+    pub fn origin(&self, found: u32) -> Origin {
+        match (self.acknowledged, self.pending) {
+            (None, None) => Origin::Unrecorded,
+            (acknowledged, pending) if acknowledged == Some(found) || pending == Some(found) => {
+                Origin::Ours
+            }
+            // Of a write that was never acknowledged nothing is known but its intent.
+            (None, Some(_)) => Origin::Unrecorded,
+            _ => Origin::ByHand,
+        }
+    }
+
+    fn take(&mut self, line: &Line) {
+        match line.state {
+            Phase::Pending => self.pending = Some(line.weight),
+            Phase::Acknowledged => {
+                *self = Self {
+                    acknowledged: Some(line.weight),
+                    pending: None,
+                };
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Phase {
+    Pending,
+    Acknowledged,
+}
+
+/// One line of the file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Line {
+    boot: String,
+    namespace: u64,
+    target: Target,
+    weight: u32,
+    state: Phase,
+}
+
+/// The table that the weights are in: another boot or namespace has another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableIdentity {
+    /// The kernel's boot id.
+    pub boot: String,
+    /// Inode of the network namespace.
+    pub namespace: u64,
+}
+
+/// The file `intents`. A line is handed to the kernel before the write that it announces; it
+/// survives the death of this process, and after the death of the machine the table is gone too,
+/// so nothing is gained by waiting for the disk.
+#[derive(Debug)]
+pub struct Intents {
+    identity: TableIdentity,
+    path: PathBuf,
+    file: File,
+    lines: usize,
+    entries: BTreeMap<Target, Entry>,
+}
+
+/// The file is written anew when it has this many lines more than destinations.
+const COMPACT_AFTER: usize = 10_000;
+
+impl Intents {
+    /// Reads the record of this table and drops what belongs to others.
+    ///
+    /// # Errors
+    /// The file cannot be read or written.
+    pub fn open(path: &Path, identity: TableIdentity) -> io::Result<Self> {
+        let text = match std::fs::read(path) {
+            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            Err(error) => return Err(error),
+        };
+        let mut entries: BTreeMap<Target, Entry> = BTreeMap::new();
+        // A line torn by a crash announces a write that was never made.
+        for line in text
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Line>(line).ok())
+        {
+            if line.boot == identity.boot && line.namespace == identity.namespace {
+                entries.entry(line.target.clone()).or_default().take(&line);
+            }
+        }
+        let file = rewrite(path, &identity, &entries)?;
+        Ok(Self {
+            identity,
+            path: path.to_owned(),
+            file,
+            lines: 0,
+            entries,
+        })
+    }
+
+    /// What is on record for a destination.
+    pub fn entry(&self, target: &str) -> Entry {
+        self.entries.get(target).copied().unwrap_or_default()
+    }
+
+    /// Announces a write.
+    ///
+    /// # Errors
+    /// The file cannot be written; then the kernel must not be either.
+    pub fn announce(&mut self, target: &str, weight: u32) -> io::Result<()> {
+        self.append(target, weight, Phase::Pending)
+    }
+
+    /// Notes that the kernel has this weight.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn acknowledge(&mut self, target: &str, weight: u32) -> io::Result<()> {
+        self.append(target, weight, Phase::Acknowledged)
+    }
+
+    fn append(&mut self, target: &str, weight: u32, state: Phase) -> io::Result<()> {
+        let line = self.identity.line(target, weight, state);
+        self.file.write_all(render(&line)?.as_bytes())?;
+        self.entries
+            .entry(target.to_owned())
+            .or_default()
+            .take(&line);
+        self.lines += 1;
+        if self.lines > COMPACT_AFTER {
+            self.file = rewrite(&self.path, &self.identity, &self.entries)?;
+            self.lines = 0;
+        }
+        Ok(())
+    }
+}
+
+impl TableIdentity {
+    fn line(&self, target: &str, weight: u32, state: Phase) -> Line {
+        Line {
+            boot: self.boot.clone(),
+            namespace: self.namespace,
+            target: target.to_owned(),
+            weight,
+            state,
+        }
+    }
+}
+
+fn render(line: &Line) -> io::Result<String> {
+    Ok(serde_json::to_string(line).map_err(io::Error::other)? + "\n")
+}
+
+/// Replaces the file by the shortest one that says the same, and opens it for appending.
+fn rewrite(
+    path: &Path,
+    identity: &TableIdentity,
+    entries: &BTreeMap<Target, Entry>,
+) -> io::Result<File> {
+    let mut text = String::new();
+    for (target, entry) in entries {
+        for (weight, state) in [
+            (entry.acknowledged, Phase::Acknowledged),
+            (entry.pending, Phase::Pending),
+        ] {
+            if let Some(weight) = weight {
+                text += &render(&identity.line(target, weight, state))?;
+            }
+        }
+    }
+    super::replace_file(path, text.as_bytes())?;
+    OpenOptions::new().append(true).open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn here() -> TableIdentity {
+        TableIdentity {
+            boot: "b1".to_owned(),
+            namespace: 7,
+        }
+    }
+
+    fn origin(intents: &Intents, found: u32) -> Origin {
+        intents.entry("fwm:80/10.0.1.1").origin(found)
+    }
+
+    #[test]
+    fn what_was_never_written_is_inherited() {
+        let folder = tempfile::tempdir().unwrap();
+        let intents = Intents::open(&folder.path().join("intents"), here()).unwrap();
+        assert_eq!(origin(&intents, 5), Origin::Unrecorded);
+    }
+
+    #[test]
+    fn both_sides_of_an_interrupted_write_are_ours_after_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("intents");
+        let mut intents = Intents::open(&path, here()).unwrap();
+        intents.acknowledge("fwm:80/10.0.1.1", 1).unwrap();
+        intents.announce("fwm:80/10.0.1.1", 0).unwrap();
+        drop(intents);
+        let intents = Intents::open(&path, here()).unwrap();
+        assert_eq!(origin(&intents, 1), Origin::Ours);
+        assert_eq!(origin(&intents, 0), Origin::Ours);
+        assert_eq!(origin(&intents, 4), Origin::ByHand);
+    }
+
+    #[test]
+    fn another_weight_than_the_acknowledged_one_was_set_by_hand() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("intents");
+        let mut intents = Intents::open(&path, here()).unwrap();
+        intents.announce("fwm:80/10.0.1.1", 0).unwrap();
+        intents.acknowledge("fwm:80/10.0.1.1", 0).unwrap();
+        assert_eq!(origin(&intents, 1), Origin::ByHand);
+    }
+
+    #[test]
+    fn the_record_of_another_boot_or_namespace_says_nothing_of_this_table() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("intents");
+        Intents::open(&path, here())
+            .unwrap()
+            .acknowledge("fwm:80/10.0.1.1", 1)
+            .unwrap();
+        let elsewhere = TableIdentity {
+            namespace: 8,
+            ..here()
+        };
+        assert_eq!(
+            origin(&Intents::open(&path, elsewhere).unwrap(), 1),
+            Origin::Unrecorded
+        );
+    }
+
+    #[test]
+    fn a_torn_last_line_is_survived() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("intents");
+        Intents::open(&path, here())
+            .unwrap()
+            .acknowledge("fwm:80/10.0.1.1", 1)
+            .unwrap();
+        let mut text = std::fs::read(&path).unwrap();
+        text.extend_from_slice(b"{\"boot\":\"b1\",\"name");
+        std::fs::write(&path, text).unwrap();
+        assert_eq!(
+            origin(&Intents::open(&path, here()).unwrap(), 1),
+            Origin::Ours
+        );
+    }
+}

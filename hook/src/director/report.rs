@@ -1,0 +1,118 @@
+//! What a director tells of itself.
+
+use std::collections::BTreeMap;
+
+use super::Director;
+use crate::config::{ServerId, ServiceId};
+use crate::operate::status::{ServerStatus, ServiceStatus, Status};
+use crate::policy::Pool;
+use crate::reconcile;
+use crate::table::{Connections, ServiceKey};
+
+impl Director {
+    /// The state of everything; connections are counted anew, if the table can be read.
+    pub fn status(&mut self) -> Status {
+        if let Ok(table) = self.kernel.dump() {
+            self.count_connections(&table);
+        }
+        Status {
+            schema: 1,
+            backend: self.config.director.backend.name().to_owned(),
+            config_digest: self.config.digest.clone(),
+            table_error: self.table_error.clone(),
+            services: (0..self.services.len())
+                .map(|id| self.service_status(ServiceId(id)))
+                .collect(),
+        }
+    }
+
+    /// Takes the counts alone: what else differs is for the next tick to find and put right.
+    fn count_connections(&mut self, table: &crate::table::Table) {
+        for (key, service) in &mut self.table {
+            for (address, destination) in &mut service.destinations {
+                let counted = table
+                    .get(key)
+                    .and_then(|found| found.destinations.get(address));
+                destination.connections =
+                    counted.map(|found| found.connections).unwrap_or_default();
+            }
+        }
+    }
+
+    fn service_status(&self, id: ServiceId) -> ServiceStatus {
+        let service = &self.config.services[id.0];
+        let state = &self.services[id.0];
+        let wanted = self.wanted(id);
+        let foreign = reconcile::foreign(&wanted, self.table.get(&service.key));
+        ServiceStatus {
+            name: service.name.clone(),
+            key: service.key.to_string(),
+            fwmark: match service.key {
+                ServiceKey::Fwmark { mark, .. } => Some(mark),
+                ServiceKey::Address { .. } => None,
+            },
+            scheduler: service.settings.scheduler.clone(),
+            persistence: service.settings.persistence,
+            fail_open: matches!(state.pool, Pool::FailOpen(_)),
+            servers: (0..service.servers.len())
+                .map(|at| self.server_status(id, at))
+                .collect(),
+            foreign: foreign.map(|destination| destination.to_string()).collect(),
+        }
+    }
+
+    fn server_status(&self, service: ServiceId, at: usize) -> ServerStatus {
+        let server = self.config.services[service.0].servers[at];
+        let connections = self.connections(service, server);
+        ServerStatus {
+            name: self.config.servers[server.0].name.clone(),
+            address: self.config.servers[server.0].address.to_string(),
+            health: self.services[service.0].servers[at].name().to_owned(),
+            weight_wanted: self.services[service.0].wanted[at],
+            weight_kernel: self.found_weight(service, server),
+            wish: self.records.wishes.weight(&self.target(service, server)),
+            active: connections.active,
+            inactive: connections.inactive,
+            checks: self.last_verdicts(service, server),
+            stale: self.stale_checks(service, server),
+        }
+    }
+
+    fn connections(&self, service: ServiceId, server: ServerId) -> Connections {
+        let service = &self.config.services[service.0];
+        let destination = self.config.destination(service, server);
+        let found = self
+            .table
+            .get(&service.key)
+            .and_then(|s| s.destinations.get(&destination));
+        found
+            .map(|destination| destination.connections)
+            .unwrap_or_default()
+    }
+
+    fn last_verdicts(
+        &self,
+        service: ServiceId,
+        server: ServerId,
+    ) -> BTreeMap<String, serde_json::Value> {
+        let checks = self.config.services[service.0].checks.iter();
+        let verdict = |check: &crate::config::CheckId| {
+            let (_, verdict) = self.probes.get(&(server, *check))?.last.as_ref()?;
+            let name = self.config.checks[check.0].name.clone();
+            Some((name, serde_json::to_value(verdict).ok()?))
+        };
+        checks.filter_map(verdict).collect()
+    }
+
+    fn stale_checks(&self, service: ServiceId, server: ServerId) -> Vec<String> {
+        let checks = self.config.services[service.0].checks.iter();
+        let stale = checks.filter(|check| {
+            self.probes
+                .get(&(server, **check))
+                .is_some_and(|probed| probed.stale)
+        });
+        stale
+            .map(|check| self.config.checks[check.0].name.clone())
+            .collect()
+    }
+}

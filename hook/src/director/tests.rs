@@ -1,0 +1,421 @@
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use shared::verdict::{Finding, Kind};
+
+use super::*;
+use crate::config::Backend;
+use crate::kernel::backend;
+use crate::kernel::memory::Memory;
+use crate::operate::status::{ServerStatus, ServiceStatus};
+use crate::table::{ServiceKey, Step};
+
+const CONFIG: &str = include_str!("../../../packaging/examples/x224.toml");
+
+/// A kernel that the test can look into and reach into, as an operator with ipvsadm would.
+#[derive(Clone, Default)]
+struct Kernel {
+    twin: Arc<Mutex<Memory>>,
+    written: Arc<Mutex<Vec<Step>>>,
+    refuses: Arc<Mutex<bool>>,
+}
+
+impl VirtualServers for Kernel {
+    fn dump(&mut self) -> Result<Table, KernelError> {
+        self.twin.lock().unwrap().dump()
+    }
+
+    fn apply(&mut self, step: &Step) -> Result<(), KernelError> {
+        if *self.refuses.lock().unwrap() {
+            return Err(KernelError::Permission {
+                what: "IPVS".to_owned(),
+            });
+        }
+        self.written.lock().unwrap().push(step.clone());
+        self.twin.lock().unwrap().apply(step)
+    }
+
+    fn fingerprint(&mut self) -> Option<String> {
+        None
+    }
+}
+
+impl Kernel {
+    fn weights(&self) -> Vec<u32> {
+        let table = self.twin.lock().unwrap().dump().unwrap();
+        let service = table.values().next().expect("the service");
+        service
+            .destinations
+            .values()
+            .map(|there| there.settings.weight)
+            .collect()
+    }
+
+    fn writes(&self) -> usize {
+        self.written.lock().unwrap().len()
+    }
+
+    /// `ipvsadm -e -f 80 -r 10.0.1.N -w WEIGHT`
+    fn set_by_hand(&self, at: usize, weight: u32) {
+        let mut twin = self.twin.lock().unwrap();
+        let table = twin.dump().unwrap();
+        let (service, found) = table.iter().next().expect("the service");
+        let (destination, there) = found.destinations.iter().nth(at).expect("the destination");
+        let from = there.settings;
+        let to = crate::table::DestinationSettings { weight, ..from };
+        let (service, destination) = (*service, *destination);
+        twin.apply(&Step::EditDestination {
+            service,
+            destination,
+            from,
+            to,
+        })
+        .unwrap();
+    }
+
+    /// `ipvsadm -C`
+    fn clear(&self) {
+        *self.twin.lock().unwrap() = Memory::default();
+    }
+}
+
+/// A director on a kernel and a state folder that outlive it.
+struct Bench {
+    folder: tempfile::TempDir,
+    kernel: Kernel,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            kernel: Kernel::default(),
+        }
+    }
+
+    fn director(&self) -> Running {
+        let config = Config::parse(Path::new("g.toml"), CONFIG).unwrap();
+        let at = |name: &str| self.folder.path().join(name);
+        let records = Records {
+            intents: Intents::open(&at("intents"), backend::identity(Backend::Ipvs).unwrap())
+                .unwrap(),
+            wishes: Wishes::open(&at("wishes.json")).unwrap(),
+            journal: Journal::open(&at("events.jsonl")).unwrap(),
+        };
+        let kernel = Box::new(self.kernel.clone());
+        let director = Director::start(config, kernel, records, Moment::default()).unwrap();
+        Running {
+            director,
+            now: Moment::default(),
+        }
+    }
+
+    fn events(&self, name: &str) -> usize {
+        let journal = std::fs::read_to_string(self.folder.path().join("events.jsonl")).unwrap();
+        journal.matches(&format!("\"event\":\"{name}\"")).count()
+    }
+}
+
+/// A director and its clock: every call takes a second.
+struct Running {
+    director: Director,
+    now: Moment,
+}
+
+impl Running {
+    fn finds(&mut self, server: usize, condition: Condition) -> &mut Self {
+        let kind = if condition == Condition::Failed {
+            Kind::Silent
+        } else {
+            Kind::Ok
+        };
+        self.now = self.now + Duration::from_secs(1);
+        let finding = Finding::new(condition, kind, "as the test says");
+        let verdict = Verdict::new("x224", "10.0.1.1", Some(3389), finding);
+        let report = Report {
+            server: ServerId(server),
+            check: CheckId(0),
+            verdict,
+        };
+        self.director.take(&report, self.now);
+        self
+    }
+
+    fn both_up(&mut self) -> &mut Self {
+        self.works(0).works(1).works(0).works(1)
+    }
+
+    fn works(&mut self, server: usize) -> &mut Self {
+        self.finds(server, Condition::Healthy)
+    }
+
+    fn fails(&mut self, server: usize) -> &mut Self {
+        self.finds(server, Condition::Failed)
+    }
+
+    fn passes(&mut self, seconds: u64) -> &mut Self {
+        self.now = self.now + Duration::from_secs(seconds);
+        self.director.tick(self.now);
+        self
+    }
+
+    fn service(&mut self) -> ServiceStatus {
+        self.director.status().services.remove(0)
+    }
+
+    fn server(&mut self, at: usize) -> ServerStatus {
+        self.service().servers.remove(at)
+    }
+}
+
+#[test]
+fn an_empty_table_is_filled_as_soon_as_servers_are_known_to_work() {
+    let bench = Bench::new();
+    let mut director = bench.director();
+    assert_eq!(bench.kernel.weights(), [0, 0]);
+    director.works(0);
+    assert_eq!(
+        bench.kernel.weights(),
+        [1, 0],
+        "one success is enough for the first"
+    );
+    director.works(1);
+    assert_eq!(
+        bench.kernel.weights(),
+        [1, 0],
+        "the second needs rise successes"
+    );
+    director.works(1);
+    assert_eq!(bench.kernel.weights(), [1, 1]);
+}
+
+#[test]
+fn a_hung_server_loses_its_weight_after_fall_and_gets_it_back_after_rise() {
+    let bench = Bench::new();
+    let mut director = bench.director();
+    director.both_up().fails(0).fails(0);
+    assert_eq!(bench.kernel.weights(), [1, 1]);
+    director.fails(0);
+    assert_eq!(bench.kernel.weights(), [0, 1]);
+    director.works(0);
+    assert_eq!(bench.kernel.weights(), [0, 1]);
+    director.works(0);
+    assert_eq!(bench.kernel.weights(), [1, 1]);
+    assert_eq!(
+        (bench.events("server_down"), bench.events("fail_open")),
+        (1, 0)
+    );
+}
+
+#[test]
+fn unknown_verdicts_change_nothing() {
+    let bench = Bench::new();
+    let mut director = bench.director();
+    director.both_up();
+    let writes = bench.kernel.writes();
+    for _ in 0..9 {
+        director.finds(0, Condition::Unknown);
+    }
+    assert_eq!(
+        (bench.kernel.weights(), bench.kernel.writes()),
+        (vec![1, 1], writes)
+    );
+}
+
+#[test]
+fn the_last_up_server_keeps_its_weight_and_the_status_says_so() {
+    let bench = Bench::new();
+    let mut director = bench.director();
+    director.both_up().fails(0).fails(0).fails(0).passes(60);
+    director.fails(1).fails(1).fails(1);
+    assert_eq!(bench.kernel.weights(), [0, 1]);
+    assert!(director.service().fail_open);
+    director.works(0).works(0);
+    assert_eq!(bench.kernel.weights(), [1, 0]);
+    assert!(!director.service().fail_open);
+    assert_eq!(
+        (bench.events("fail_open"), bench.events("fail_open_ended")),
+        (1, 1)
+    );
+}
+
+#[test]
+fn servers_that_fall_together_are_both_kept() {
+    let bench = Bench::new();
+    let mut director = bench.director();
+    director.both_up();
+    for _ in 0..3 {
+        director.fails(0).fails(1);
+    }
+    assert_eq!(bench.kernel.weights(), [1, 1]);
+    assert!(director.service().fail_open);
+}
+
+#[test]
+fn a_restart_finds_the_table_as_it_left_it_and_writes_nothing() {
+    let bench = Bench::new();
+    bench.director().both_up().fails(0).fails(0).fails(0);
+    assert_eq!(bench.kernel.weights(), [0, 1]);
+    let writes = bench.kernel.writes();
+    let mut again = bench.director();
+    again.passes(1).works(1).works(1).fails(0).passes(1);
+    assert_eq!(
+        (bench.kernel.weights(), bench.kernel.writes()),
+        (vec![0, 1], writes)
+    );
+    assert_eq!(bench.events("wish_set"), 0, "our own weights are no wishes");
+}
+
+#[test]
+fn weights_found_without_a_record_stay_until_judged() {
+    let bench = Bench::new();
+    bench.director().both_up();
+    bench.kernel.set_by_hand(0, 7);
+    std::fs::remove_file(bench.folder.path().join("intents")).unwrap();
+    let mut director = bench.director();
+    director.passes(1);
+    assert_eq!(bench.kernel.weights(), [7, 1]);
+    director.works(0).works(0);
+    assert_eq!(bench.kernel.weights(), [1, 1]);
+}
+
+#[test]
+fn a_server_found_at_0_without_a_record_joins_after_rise_while_another_serves() {
+    let bench = Bench::new();
+    bench.director().both_up();
+    bench.kernel.set_by_hand(0, 0);
+    std::fs::remove_file(bench.folder.path().join("intents")).unwrap();
+    let mut director = bench.director();
+    director.works(0);
+    assert_eq!(bench.kernel.weights(), [0, 1]);
+    director.works(0);
+    assert_eq!(bench.kernel.weights(), [1, 1]);
+}
+
+#[test]
+fn a_weight_set_by_hand_is_a_wish_that_survives_checks_and_restarts() {
+    let bench = Bench::new();
+    let mut director = bench.director();
+    director.both_up();
+    bench.kernel.set_by_hand(0, 5);
+    director.passes(2).works(0).fails(0).works(0);
+    assert_eq!(bench.kernel.weights(), [5, 1]);
+    assert_eq!(director.server(0).wish, Some(5));
+    drop(director);
+    let mut again = bench.director();
+    again.both_up();
+    assert_eq!(bench.kernel.weights(), [5, 1]);
+    bench.kernel.set_by_hand(0, 1);
+    again.passes(2).works(0);
+    assert_eq!(
+        (bench.kernel.weights(), again.server(0).wish),
+        (vec![1, 1], None)
+    );
+}
+
+#[test]
+fn a_server_drained_by_hand_stays_drained_while_it_works() {
+    let bench = Bench::new();
+    let mut director = bench.director();
+    director.both_up();
+    bench.kernel.set_by_hand(0, 0);
+    director.passes(2).works(0).works(0).works(0);
+    assert_eq!(
+        (bench.kernel.weights(), director.server(0).wish),
+        (vec![0, 1], Some(0))
+    );
+}
+
+#[test]
+fn a_positive_weight_set_by_hand_does_not_revive_a_server_that_is_down() {
+    let bench = Bench::new();
+    let mut director = bench.director();
+    director.both_up().fails(0).fails(0).fails(0);
+    bench.kernel.set_by_hand(0, 4);
+    director.passes(2);
+    assert_eq!(
+        (bench.kernel.weights(), director.server(0).wish),
+        (vec![0, 1], Some(4))
+    );
+    director.works(0).works(0);
+    assert_eq!(bench.kernel.weights(), [4, 1]);
+}
+
+#[test]
+fn a_table_cleared_by_somebody_comes_back() {
+    let bench = Bench::new();
+    let mut director = bench.director();
+    director.both_up();
+    bench.kernel.clear();
+    director.passes(2);
+    assert_eq!(bench.kernel.weights(), [1, 1]);
+}
+
+#[test]
+fn a_kernel_that_refuses_is_named_in_the_status_and_tried_again() {
+    let bench = Bench::new();
+    let mut director = bench.director();
+    director.both_up();
+    *bench.kernel.refuses.lock().unwrap() = true;
+    director.fails(0).fails(0).fails(0).passes(2).passes(2);
+    let error = director.director.status().table_error.expect("an error");
+    assert!(error.contains("CAP_NET_ADMIN"), "{error}");
+    assert_eq!(
+        bench.events("step_failed"),
+        1,
+        "said once, however often it is met"
+    );
+    *bench.kernel.refuses.lock().unwrap() = false;
+    director.passes(2);
+    assert_eq!(bench.kernel.weights(), [0, 1]);
+    assert_eq!(director.director.status().table_error, None);
+}
+
+#[test]
+fn a_check_that_falls_silent_is_reported_and_moves_no_weight() {
+    let bench = Bench::new();
+    let mut director = bench.director();
+    director.both_up().passes(16).passes(16);
+    assert_eq!(bench.events("stale"), 2);
+    assert_eq!(director.server(0).stale, ["rdp"]);
+    assert_eq!(bench.kernel.weights(), [1, 1]);
+}
+
+#[test]
+fn services_of_others_are_never_touched() {
+    let bench = Bench::new();
+    let theirs = ServiceKey::Fwmark {
+        family: crate::table::Family::V4,
+        mark: 7,
+    };
+    let settings = crate::table::ServiceSettings {
+        scheduler: "rr".to_owned(),
+        persistence: None,
+        netmask: u32::MAX,
+        flags: 0,
+        persistence_engine: None,
+    };
+    let add = Step::AddService {
+        service: theirs,
+        to: settings,
+    };
+    bench.kernel.twin.lock().unwrap().apply(&add).unwrap();
+    bench.director().both_up().fails(0).fails(0).fails(0);
+    assert!(
+        bench
+            .kernel
+            .twin
+            .lock()
+            .unwrap()
+            .dump()
+            .unwrap()
+            .contains_key(&theirs)
+    );
+    let ours = |step: &Step| match step {
+        Step::AddService { service, .. }
+        | Step::EditService { service, .. }
+        | Step::AddDestination { service, .. }
+        | Step::EditDestination { service, .. } => *service != theirs,
+    };
+    assert!(bench.kernel.written.lock().unwrap().iter().all(ours));
+}

@@ -1,0 +1,133 @@
+//! Where verdicts come from: checks that run inside this process.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use shared::deadline::Deadline;
+use shared::dial::Target;
+use shared::verdict::Verdict;
+use tokio::sync::mpsc::Sender;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::clock::Clock;
+use crate::config::{Check, CheckId, Config, Probe, Server, ServerId};
+use crate::director::Report;
+use crate::health::{Reading, Streak};
+
+/// Starts every check on every server that some service needs it for. The first runs are spread,
+/// so that many checks do not all start at once.
+pub fn start(config: &Config, reports: &Sender<Report>, clock: Clock) {
+    for (at, (server, check)) in needed(config).into_iter().enumerate() {
+        let task = Task {
+            ids: (server, check),
+            server: config.servers[server.0].clone(),
+            check: config.checks[check.0].clone(),
+            reports: reports.clone(),
+            clock,
+        };
+        tokio::spawn(task.run(spread(
+            at,
+            task_count(config),
+            config.checks[check.0].interval,
+        )));
+    }
+}
+
+fn needed(config: &Config) -> Vec<(ServerId, CheckId)> {
+    let mut needed: Vec<(ServerId, CheckId)> = config
+        .services
+        .iter()
+        .flat_map(|service| {
+            let pairs = |server: &ServerId| {
+                let server = *server;
+                service.checks.iter().map(move |check| (server, *check))
+            };
+            service.servers.iter().flat_map(pairs)
+        })
+        .collect();
+    needed.sort_unstable();
+    needed.dedup();
+    needed
+}
+
+fn task_count(config: &Config) -> usize {
+    needed(config).len().max(1)
+}
+
+/// When the first run of one of `count` checks begins: a few milliseconds apart while they are
+/// few, evenly over the interval when they are many.
+fn spread(at: usize, count: usize, interval: Duration) -> Duration {
+    let few = Duration::from_millis(5).saturating_mul(u32::try_from(count).unwrap_or(u32::MAX));
+    few.min(interval).mul_f64(at as f64 / count as f64)
+}
+
+struct Task {
+    ids: (ServerId, CheckId),
+    server: Server,
+    check: Check,
+    reports: Sender<Report>,
+    clock: Clock,
+}
+
+impl Task {
+    async fn run(self, first: Duration) {
+        sleep(first).await;
+        let mut streak = Streak::default();
+        loop {
+            let began = Instant::now();
+            let verdict = probe(&self.check, &self.server).await;
+            streak = streak.after(Reading::from(&verdict), self.clock.now());
+            let (server, check) = self.ids;
+            if self
+                .reports
+                .send(Report {
+                    server,
+                    check,
+                    verdict,
+                })
+                .await
+                .is_err()
+            {
+                return;
+            }
+            sleep_until(self.next(began, &streak)).await;
+        }
+    }
+
+    /// Start to start in general; soon after a failure while the streak is undecided.
+    fn next(&self, began: Instant, streak: &Streak) -> Instant {
+        let regular = began + self.check.interval;
+        if streak.is_undecided(&self.check.rules) {
+            regular.min(Instant::now() + self.check.retry_interval)
+        } else {
+            regular
+        }
+    }
+}
+
+async fn probe(check: &Check, server: &Server) -> Verdict {
+    match &check.probe {
+        Probe::X224 { port, options } => {
+            let target = Target {
+                name: server.address.to_string(),
+                address: SocketAddr::new(server.address, *port),
+                source: None,
+            };
+            plugins::x224::check(&target, options, Deadline::after(check.timeout)).await
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_checks_start_at_once_and_many_are_spread_over_the_interval() {
+        let interval = Duration::from_secs(5);
+        assert_eq!(spread(0, 2, interval), Duration::ZERO);
+        assert!(spread(1, 2, interval) <= Duration::from_millis(5));
+        let last = spread(36_999, 37_000, interval);
+        assert!(last < interval && last > interval.mul_f64(0.99));
+    }
+}

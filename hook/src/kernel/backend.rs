@@ -1,0 +1,42 @@
+//! Chooses the table that a configuration wants driven.
+
+use std::io;
+
+use super::VirtualServers;
+use super::ipvs::Ipvs;
+use super::memory::Memory;
+use crate::config::Backend;
+use crate::director::record::TableIdentity;
+
+/// The table of a backend. The kernel is first asked when the table is first read.
+pub fn open(backend: Backend) -> Box<dyn VirtualServers> {
+    match backend {
+        Backend::Ipvs => Box::new(Ipvs::new()),
+        Backend::Memory => Box::new(Memory::default()),
+    }
+}
+
+/// What tells this table from that of another boot, namespace or process.
+///
+/// # Errors
+/// `/proc` is not mounted.
+pub fn identity(backend: Backend) -> io::Result<TableIdentity> {
+    match backend {
+        Backend::Ipvs => Ok(TableIdentity {
+            boot: std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?
+                .trim()
+                .to_owned(),
+            namespace: namespace()?,
+        }),
+        // The twin dies with its process; no later one can have inherited from it.
+        Backend::Memory => Ok(TableIdentity {
+            boot: format!("memory-{}", std::process::id()),
+            namespace: 0,
+        }),
+    }
+}
+
+fn namespace() -> io::Result<u64> {
+    use std::os::unix::fs::MetadataExt;
+    Ok(std::fs::metadata("/proc/self/ns/net")?.ino())
+}

@@ -1,0 +1,202 @@
+//! The command line of `governess`.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+use serde_json::Value;
+
+use super::control::{self, Request};
+use super::plan;
+use super::status::Status;
+use crate::config::Config;
+use crate::director::plan_for_healthy;
+use crate::director::wishes::Wishes;
+use crate::kernel::backend;
+
+/// Exit code of a usage error (`EX_USAGE` of sysexits.h).
+const USAGE: u8 = 64;
+
+/// Makes the kernel's IPVS table follow what the checks find.
+#[derive(Debug, Parser)]
+#[command(name = "governess", version, about, max_term_width = 80)]
+struct Arguments {
+    /// The configuration file
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_name = "FILE",
+        default_value = "/etc/governess/governess.toml"
+    )]
+    config: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the director in the foreground until SIGTERM or SIGINT
+    Run,
+    /// Judge the configuration file and touch nothing
+    Verify,
+    /// Show what would be changed in the table, and change nothing.
+    /// Exit 0: nothing to do; 2: something to do; 1: error
+    Plan {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show what the running director knows
+    Status {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+        /// Again every second until interrupted
+        #[arg(long)]
+        watch: bool,
+    },
+}
+
+/// Runs the command line; the exit code is the answer for scripts.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() {
+                ExitCode::from(USAGE)
+            } else {
+                ExitCode::SUCCESS
+            };
+        }
+    };
+    match carry_out(&arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "governess: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn carry_out(arguments: &Arguments) -> Result<ExitCode> {
+    let config = Config::load(&arguments.config)?;
+    match &arguments.command {
+        Command::Run => crate::run::run(config).map(|()| ExitCode::SUCCESS),
+        Command::Verify => verify(arguments, &config),
+        Command::Plan { json } => show_plan(&config, *json),
+        Command::Status { json, watch: false } => show_status(&config, *json),
+        Command::Status { json, watch: true } => watch_status(&config, *json),
+    }
+}
+
+fn verify(arguments: &Arguments, config: &Config) -> Result<ExitCode> {
+    say(&format!(
+        "{}: good; {} services, {} servers, {} checks, digest {}\n",
+        arguments.config.display(),
+        config.services.len(),
+        config.servers.len(),
+        config.checks.len(),
+        config.digest
+    ))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show_plan(config: &Config, json: bool) -> Result<ExitCode> {
+    let (remark, plan) = match control::ask(&config.director.control, &Request::Plan) {
+        Ok(plan) => (None, plan),
+        Err(error) if nobody_runs(&error) => (
+            Some("no director runs; all servers are assumed to be healthy"),
+            plan::reply(&steps_without_director(config)?),
+        ),
+        Err(error) => return Err(error).context("asking the running director"),
+    };
+    let words: Vec<&str> = plan["words"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    if json {
+        say(&format!("{}\n", plan["plan"]))?;
+    } else {
+        say(&plan_page(remark, &words))?;
+    }
+    Ok(if words.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(2)
+    })
+}
+
+fn plan_page(remark: Option<&str>, words: &[&str]) -> String {
+    let mut page = remark
+        .map(|remark| format!("({remark})\n"))
+        .unwrap_or_default();
+    if words.is_empty() {
+        page.push_str("nothing to do\n");
+    }
+    for word in words {
+        page.push_str(word);
+        page.push('\n');
+    }
+    page
+}
+
+fn steps_without_director(config: &Config) -> Result<Vec<crate::table::Step>> {
+    let path = config.director.state_dir.join("wishes.json");
+    let wishes = Wishes::open(&path).with_context(|| format!("reading {}", path.display()))?;
+    let table = backend::open(config.director.backend)
+        .dump()
+        .context("reading the IPVS table")?;
+    Ok(plan_for_healthy(config, &wishes, &table))
+}
+
+fn nobody_runs(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
+    )
+}
+
+fn show_status(config: &Config, json: bool) -> Result<ExitCode> {
+    say(&status_text(config, json)?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn watch_status(config: &Config, json: bool) -> Result<ExitCode> {
+    // Clears the screen and goes to its upper left corner (ECMA-48: ED, CUP).
+    const CLEAR: &str = "\x1b[2J\x1b[H";
+    loop {
+        let text = status_text(config, json).unwrap_or_else(|error| format!("{error:#}\n"));
+        if say(&if json { text } else { format!("{CLEAR}{text}") }).is_err() {
+            return Ok(ExitCode::SUCCESS);
+        }
+        std::thread::sleep(Duration::from_secs(1));
+    }
+}
+
+fn status_text(config: &Config, json: bool) -> Result<String> {
+    let socket = &config.director.control;
+    let reply = control::ask(socket, &Request::Status).with_context(|| {
+        format!(
+            "no director answers on {}; is `governess run` running?",
+            socket.display()
+        )
+    })?;
+    if json {
+        return Ok(format!("{reply}\n"));
+    }
+    let status: Status = serde_json::from_value(reply).context("reading the director's answer")?;
+    Ok(status.page())
+}
+
+fn say(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}

@@ -1,0 +1,8 @@
+//! How people and programs operate a director: command line, control socket, event journal.
+
+pub mod cli;
+pub mod control;
+pub mod journal;
+pub mod plan;
+pub mod status;
+mod timestamp;

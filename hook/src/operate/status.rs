@@ -1,0 +1,150 @@
+//! `governess status`: what a director knows, as JSON and as a page for a terminal.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use serde::{Deserialize, Serialize};
+
+/// The whole state of a director.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// Version of this shape.
+    pub schema: u32,
+    /// `ipvs` or `memory`.
+    pub backend: String,
+    /// Tells two configurations apart.
+    pub config_digest: String,
+    /// Why the table could not be read or written the last time, if so.
+    pub table_error: Option<String>,
+    /// The services of the configuration.
+    pub services: Vec<ServiceStatus>,
+}
+
+/// One virtual service.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ServiceStatus {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Its name in the kernel, such as `fwm:80`.
+    pub key: String,
+    /// Its firewall mark, if that is its identity.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fwmark: Option<u32>,
+    /// Its scheduler.
+    pub scheduler: String,
+    /// Its persistence time in seconds.
+    pub persistence: Option<u32>,
+    /// Whether servers are kept that are not known to work.
+    pub fail_open: bool,
+    /// The servers of the configuration.
+    pub servers: Vec<ServerStatus>,
+    /// Destinations in this service that the configuration does not name.
+    pub foreign: Vec<String>,
+}
+
+/// One server of a service.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ServerStatus {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Its address.
+    pub address: String,
+    /// `up`, `down`, `maintenance` or `unknown`.
+    pub health: String,
+    /// The weight that the policy wants.
+    pub weight_wanted: u32,
+    /// The weight in the table; `null` if it is not there.
+    pub weight_kernel: Option<u32>,
+    /// The weight that the operator set by hand.
+    pub wish: Option<u32>,
+    /// Established connections.
+    pub active: u32,
+    /// Other connections.
+    pub inactive: u32,
+    /// The last verdict of each check.
+    pub checks: BTreeMap<String, serde_json::Value>,
+    /// Checks that have not answered for too long.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stale: Vec<String>,
+}
+
+impl Status {
+    /// The page for a terminal.
+    pub fn page(&self) -> String {
+        let mut page = format!("backend {}, config {}\n", self.backend, self.config_digest);
+        if let Some(error) = &self.table_error {
+            let _ = writeln!(page, "THE TABLE CANNOT BE DRIVEN: {error}");
+        }
+        for service in &self.services {
+            service.write(&mut page);
+        }
+        page
+    }
+}
+
+impl ServiceStatus {
+    fn write(&self, page: &mut String) {
+        let persistence = match self.persistence {
+            Some(seconds) => format!(" persistent {seconds}"),
+            None => String::new(),
+        };
+        let _ = writeln!(
+            page,
+            "\n{}  {} {}{persistence}",
+            self.name, self.key, self.scheduler
+        );
+        if self.fail_open {
+            let _ = writeln!(
+                page,
+                "  FAIL OPEN: no server is known to work; some are kept"
+            );
+        }
+        let _ = writeln!(
+            page,
+            "  {:<12} {:<16} {:<12} {:>7} {:>7} {:>6} {:>7} {:>9}",
+            "server", "address", "health", "wanted", "kernel", "wish", "active", "inactive"
+        );
+        for server in &self.servers {
+            server.write(page);
+        }
+        for foreign in &self.foreign {
+            let _ = writeln!(
+                page,
+                "  {:<12} {foreign:<16} not ours, left alone",
+                "(foreign)"
+            );
+        }
+    }
+}
+
+impl ServerStatus {
+    fn write(&self, page: &mut String) {
+        let number = |value: Option<u32>| value.map_or("-".to_owned(), |value| value.to_string());
+        let _ = writeln!(
+            page,
+            "  {:<12} {:<16} {:<12} {:>7} {:>7} {:>6} {:>7} {:>9}",
+            self.name,
+            self.address,
+            self.health,
+            self.weight_wanted,
+            number(self.weight_kernel),
+            number(self.wish),
+            self.active,
+            self.inactive
+        );
+        for (check, verdict) in &self.checks {
+            let text = |key: &str| verdict.get(key).and_then(|v| v.as_str()).unwrap_or("?");
+            let stale = if self.stale.contains(check) {
+                " (STALE)"
+            } else {
+                ""
+            };
+            let _ = writeln!(
+                page,
+                "    {check}: {}{stale} - {}",
+                text("condition"),
+                text("summary")
+            );
+        }
+    }
+}
