@@ -200,7 +200,8 @@ proptest! {
             let decision = decide(&candidates, &pool, RULES);
             let awaited = candidates.iter().any(Candidate::is_awaited);
             let all_drained = candidates.iter().all(|c| c.wish == Some(0));
-            if !all_drained && !(awaited && pool == Pool::default()) {
+            let still_waiting = awaited && pool == Pool::default();
+            if !all_drained && !still_waiting {
                 prop_assert!(decision.weights.iter().any(|w| *w > 0), "{decision:?}");
             }
             pool = decision.pool;
