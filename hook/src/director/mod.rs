@@ -23,6 +23,7 @@ use crate::health::{self, Others, Reading, Rules, State, Streak};
 use crate::kernel::{KernelError, VirtualServers};
 use crate::operate::journal::{Entry, Event, Journal};
 use crate::policy::Pool;
+use crate::reconcile;
 use crate::table::Table;
 
 use record::Intents;
@@ -172,14 +173,28 @@ impl Director {
 
     fn reread(&mut self, now: Moment) -> Result<(), KernelError> {
         let fingerprint = self.kernel.fingerprint();
-        self.table = self.kernel.dump()?;
+        let before = std::mem::replace(&mut self.table, self.kernel.dump()?);
         self.fingerprint = fingerprint;
         self.noted_error = self.table_error.take();
         self.adopt(now);
         for service in (0..self.services.len()).map(ServiceId) {
+            let losses = self.losses(service, &before);
             self.converge(service, now);
+            if !losses.is_empty() && self.table_error.is_none() {
+                let reason = format!("put right: {}", losses.join("; "));
+                self.note(Event::Repaired, Some(service), None, reason, now);
+            }
         }
         Ok(())
+    }
+
+    /// What somebody took from a service of ours since the last reading.
+    fn losses(&self, service: ServiceId, before: &Table) -> Vec<String> {
+        let key = self.config.services[service.0].key;
+        match before.get(&key) {
+            Some(known) => reconcile::losses(&self.wanted(service), known, self.table.get(&key)),
+            None => Vec::new(),
+        }
     }
 
     /// An unjudged server may become overdue by time alone.

@@ -347,8 +347,9 @@ fn a_table_cleared_by_somebody_comes_back() {
     let mut director = bench.director();
     director.both_up();
     bench.kernel.clear();
-    director.passes(2);
+    director.passes(2).passes(2);
     assert_eq!(bench.kernel.weights(), [1, 1]);
+    assert_eq!(bench.events("repaired"), 1);
 }
 
 #[test]

@@ -98,6 +98,32 @@ fn fresh(want: &WantedDestination) -> DestinationSettings {
     }
 }
 
+/// What of ours was there at the last reading, and is gone or altered now. Weights are left out:
+/// a weight that somebody set is a wish.
+pub fn losses(wanted: &WantedService, before: &Service, found: Option<&Service>) -> Vec<String> {
+    let Some(found) = found else {
+        return vec!["the whole service was gone".to_owned()];
+    };
+    let mut losses = Vec::new();
+    if found.settings != before.settings {
+        losses.push("scheduler or persistence was altered".to_owned());
+    }
+    let ours = before
+        .destinations
+        .iter()
+        .filter(|(at, _)| wanted.destinations.contains_key(at));
+    for (destination, known) in ours {
+        match found.destinations.get(destination) {
+            None => losses.push(format!("destination {} was gone", destination.ip())),
+            Some(there) if there.settings.forward != known.settings.forward => {
+                losses.push(format!("forwarding to {} was altered", destination.ip()));
+            }
+            Some(_) => {}
+        }
+    }
+    losses
+}
+
 /// Destinations of our services that the configuration does not name.
 pub fn foreign<'a>(
     wanted: &'a WantedService,
