@@ -1,5 +1,6 @@
 //! Every fault of an RDP server that can be seen up to the Connection Confirm, played by
 //! scripted servers on loopback.
+#![allow(clippy::unwrap_used, reason = "a test program")]
 
 mod scripted;
 

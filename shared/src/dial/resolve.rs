@@ -68,6 +68,7 @@ fn look_up(name: &str, port: u16, deadline: &Deadline) -> Result<Vec<SocketAddr>
     let query = name.to_owned();
     std::thread::Builder::new()
         .spawn(move || {
+            use_hosts_and_dns();
             let found = (query.as_str(), port).to_socket_addrs();
             // The receiver has gone when the deadline passed: nobody wants the answer then.
             let _ = sender.send(found.map(Iterator::collect::<Vec<_>>));
@@ -85,6 +86,25 @@ fn look_up(name: &str, port: u16, deadline: &Deadline) -> Result<Vec<SocketAddr>
         )),
     }
 }
+
+/// Restricts the C library to the hosts file and DNS. The checks are linked statically, and would
+/// load any other source that nsswitch.conf names from shared objects that may belong to another
+/// version of the C library than theirs.
+#[cfg(target_env = "gnu")]
+fn use_hosts_and_dns() {
+    unsafe extern "C" {
+        fn __nss_configure_lookup(
+            database: *const libc::c_char,
+            sources: *const libc::c_char,
+        ) -> libc::c_int;
+    }
+    // SAFETY: glibc (nss.h) takes two NUL-terminated strings, which it does not keep; no lookup
+    // runs yet, this thread being the only one that starts any.
+    unsafe { __nss_configure_lookup(c"hosts".as_ptr(), c"files dns".as_ptr()) };
+}
+
+#[cfg(not(target_env = "gnu"))]
+fn use_hosts_and_dns() {}
 
 fn refused(name: &str, error: &io::Error) -> Finding {
     match error.raw_os_error() {
