@@ -13,4 +13,5 @@ pub mod operate;
 pub mod policy;
 pub mod reconcile;
 pub mod run;
+pub mod setup;
 pub mod table;

@@ -103,6 +103,8 @@ pub enum Kind {
     OwnStall,
     /// The answer was incomplete when the time was over.
     Timeout,
+    /// Another program's verdict, passed on.
+    External,
     /// The check itself failed in a way that its authors did not foresee.
     Internal,
 }

@@ -49,14 +49,14 @@ pub(super) struct Check {
     pub(super) smtp: Placed<Value>,
     pub(super) owa: Placed<Value>,
     pub(super) dns: Placed<Value>,
-    pub(super) exec: Placed<Value>,
+    pub(super) exec: Placed<Vec<Spanned<String>>>,
     pub(super) interval: Placed<String>,
     pub(super) timeout: Placed<String>,
     pub(super) retry_interval: Placed<String>,
     pub(super) stale_after: Placed<String>,
     pub(super) fall: Placed<i64>,
     pub(super) rise: Placed<i64>,
-    pub(super) enforce: Placed<Value>,
+    pub(super) enforce: Placed<Vec<Spanned<String>>>,
 }
 
 /// `x224 = { … }`

@@ -9,9 +9,9 @@ use toml::Spanned;
 
 use super::fault::{Fault, nearest};
 use super::file::{self, Named, Placed};
-use super::{Backend, Check, CheckId, Config, Director, Probe, Server, ServerId, duration};
-use crate::health::Rules;
+use super::{Backend, Check, CheckId, Config, Director, Server, ServerId, duration};
 
+mod check;
 mod service;
 
 /// What a syntax or shape error of the TOML reader says, with a suggestion for a misspelt word.
@@ -45,7 +45,7 @@ pub(super) fn judge(file: &file::File, digest: String) -> Result<Config, Vec<Fau
     let checks: Vec<Check> = file
         .checks
         .iter()
-        .map(|(name, check)| judge_check(name, check, &mut faults))
+        .map(|(name, check)| check::judge(name, check, &mut faults))
         .collect();
     let servers = servers(&file.servers, &mut faults);
     let names = Names {
@@ -133,79 +133,6 @@ fn backend(written: &Placed<String>, faults: &mut Vec<Fault>) -> Backend {
             Backend::Memory
         }
         _ => Backend::Ipvs,
-    }
-}
-
-fn judge_check(name: &Spanned<String>, check: &file::Check, faults: &mut Vec<Fault>) -> Check {
-    for (key, value) in [
-        ("smtp", &check.smtp),
-        ("owa", &check.owa),
-        ("dns", &check.dns),
-        ("exec", &check.exec),
-        ("enforce", &check.enforce),
-    ] {
-        not_yet(faults, key, value);
-    }
-    let interval = time(faults, "interval", &check.interval, Duration::from_secs(5));
-    let later = [&check.smtp, &check.owa, &check.dns, &check.exec];
-    if check.x224.is_none() && later.iter().all(|value| value.is_none()) {
-        let message = format!("[checks.{}] does not say what to check", name.as_ref());
-        faults.push(Fault::at(name.span(), message).suggest("add x224 = { port = 3389 }"));
-    }
-    Check {
-        name: name.as_ref().clone(),
-        probe: x224(check.x224.as_ref(), faults),
-        interval,
-        timeout: time(faults, "timeout", &check.timeout, Duration::from_secs(3)),
-        retry_interval: time(
-            faults,
-            "retry_interval",
-            &check.retry_interval,
-            Duration::from_secs(1),
-        ),
-        stale_after: time(
-            faults,
-            "stale_after",
-            &check.stale_after,
-            interval.saturating_mul(3),
-        ),
-        rules: Rules {
-            fall: number(faults, "fall", &check.fall, 1..=1000, 3),
-            rise: number(faults, "rise", &check.rise, 1..=1000, 2),
-        },
-    }
-}
-
-fn x224(written: Option<&Spanned<file::X224>>, faults: &mut Vec<Fault>) -> Probe {
-    let nothing = file::X224::default();
-    let written = written.map_or(&nothing, |x224| x224.as_ref());
-    for (key, value) in [
-        ("tls", &written.tls),
-        ("nla", &written.nla),
-        ("expect_name", &written.expect_name),
-        ("certificate", &written.certificate),
-    ] {
-        not_yet(faults, key, value);
-    }
-    let require = word(
-        faults,
-        "require",
-        &written.require,
-        &["", "rdp", "tls", "nla"],
-        "",
-    );
-    let options = plugins::x224::Options {
-        require: match require {
-            "rdp" => Some(plugins::x224::Require::Rdp),
-            "tls" => Some(plugins::x224::Require::Tls),
-            "nla" => Some(plugins::x224::Require::Nla),
-            _ => None,
-        },
-        ..plugins::x224::Options::default()
-    };
-    Probe::X224 {
-        port: number(faults, "port", &written.port, 1..=65535, 3389),
-        options,
     }
 }
 

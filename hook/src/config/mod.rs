@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use fault::{Fault, Faults};
+use shared::verdict::Advice;
 
 use crate::health::Rules;
 use crate::table::{Forward, ServiceKey, ServiceSettings};
@@ -86,6 +87,31 @@ pub enum Probe {
         /// What is demanded of the answer.
         options: plugins::x224::Options,
     },
+    /// Any Nagios plugin.
+    Exec(Exec),
+}
+
+/// A program that answers as the Monitoring Plugins guideline says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exec {
+    /// Absolute path.
+    pub program: PathBuf,
+    /// Its arguments; `{address}` and `{server}` stand for the real server's address and name.
+    pub arguments: Vec<String>,
+}
+
+impl Exec {
+    /// The arguments for one server.
+    pub fn arguments_for(&self, server: &Server) -> Vec<String> {
+        let address = server.address.to_string();
+        self.arguments
+            .iter()
+            .map(|word| {
+                word.replace("{address}", &address)
+                    .replace("{server}", &server.name)
+            })
+            .collect()
+    }
 }
 
 /// A check: what to ask, how often, and how many answers decide.
@@ -105,6 +131,8 @@ pub struct Check {
     pub stale_after: Duration,
     /// How many answers decide.
     pub rules: Rules,
+    /// Classes of advisory findings that count here.
+    pub enforce: Vec<Advice>,
 }
 
 /// A real server.

@@ -48,8 +48,7 @@ fn what_is_left_out_has_the_documented_default() {
     assert_eq!(check.retry_interval, Duration::from_secs(1));
     assert_eq!(check.stale_after, Duration::from_secs(15));
     assert_eq!(check.rules, Rules { fall: 3, rise: 2 });
-    let Probe::X224 { port, .. } = check.probe;
-    assert_eq!(port, 3389);
+    assert!(matches!(check.probe, Probe::X224 { port: 3389, .. }));
     assert_eq!(config.director.backend, Backend::Ipvs);
     assert_eq!(
         config.director.control,
@@ -239,6 +238,50 @@ fn durations_and_addresses_that_make_no_sense_are_refused() {
         &refusal_with("\"/var/lib/governess\"", "\"lib\""),
         &["not an absolute path"],
     );
+}
+
+#[test]
+fn a_program_is_a_check_with_the_server_put_in() {
+    let text = GOOD.replace(
+        "x224 = { port = 3389 }",
+        "exec = [\"/bin/true\", \"-H\", \"{address}\", \"--name={server}\"]",
+    );
+    let config = Config::parse(Path::new("g.toml"), &text).expect("exec");
+    let Probe::Exec(exec) = &config.checks[0].probe else {
+        panic!("not an exec check")
+    };
+    let arguments = exec.arguments_for(&config.servers[0]);
+    assert_eq!(arguments, ["-H", "10.0.1.1", "--name=ex1"]);
+}
+
+#[test]
+fn a_program_that_cannot_be_run_is_refused_by_name() {
+    let refused = |exec: &str| refusal_with("x224 = { port = 3389 }", &format!("exec = {exec}"));
+    assert_says(&refused("[]"), &["exec is empty"]);
+    assert_says(
+        &refused("[\"check_tcp\"]"),
+        &["check_tcp", "not an absolute path"],
+    );
+    assert_says(
+        &refused("[\"/nonexistent/check\"]"),
+        &["/nonexistent/check", "cannot be run"],
+    );
+    assert_says(
+        &refused("[\"/etc/passwd\"]"),
+        &["/etc/passwd", "not an executable file"],
+    );
+    assert_says(
+        &refused("[\"/bin/true\", \"{adress}\"]"),
+        &["{adress} stands for nothing"],
+    );
+}
+
+#[test]
+fn a_check_must_say_exactly_one_thing_to_check() {
+    let said = refusal_with("x224 = { port = 3389 }", "");
+    assert_says(&said, &["[checks.rdp]", "does not say what to check"]);
+    let said = refusal_with("x224 = {", "exec = [\"/bin/true\"]\nx224 = {");
+    assert_says(&said, &["[checks.rdp]", "names two checks"]);
 }
 
 #[test]

@@ -1,4 +1,6 @@
-//! Where verdicts come from: checks that run inside this process.
+//! Where verdicts come from: checks that run inside this process, and programs that it starts.
+
+mod exec;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -75,7 +77,9 @@ impl Task {
         let mut streak = Streak::default();
         loop {
             let began = Instant::now();
-            let verdict = probe(&self.check, &self.server).await;
+            let verdict = probe(&self.check, &self.server)
+                .await
+                .enforcing(&self.check.enforce);
             streak = streak.after(Reading::from(&verdict), self.clock.now());
             let (server, check) = self.ids;
             if self
@@ -106,6 +110,7 @@ impl Task {
 }
 
 async fn probe(check: &Check, server: &Server) -> Verdict {
+    let deadline = Deadline::after(check.timeout);
     match &check.probe {
         Probe::X224 { port, options } => {
             let target = Target {
@@ -113,8 +118,9 @@ async fn probe(check: &Check, server: &Server) -> Verdict {
                 address: SocketAddr::new(server.address, *port),
                 source: None,
             };
-            plugins::x224::check(&target, options, Deadline::after(check.timeout)).await
+            plugins::x224::check(&target, options, deadline).await
         }
+        Probe::Exec(program) => exec::check(&check.name, program, server, deadline).await,
     }
 }
 
