@@ -5,7 +5,8 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::table::Protocol;
+use crate::config::{Backend, Config};
+use crate::table::{Family, Forward, Protocol, ServiceKey};
 
 /// What one director wants of its host besides the IPVS table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -108,3 +109,149 @@ pub enum HostStep {
         address: WantedAddress,
     },
 }
+
+impl Setup {
+    /// What a configuration asks of the host. The table in memory asks nothing of it.
+    pub fn of(config: &Config) -> Self {
+        if config.director.backend == Backend::Memory {
+            return Self::default();
+        }
+        Self {
+            addresses: addresses(config),
+            firewall: firewall(config),
+            sysctls: sysctls(config),
+        }
+    }
+}
+
+fn addresses(config: &Config) -> Vec<WantedAddress> {
+    let gateway = config.nat.iter().filter_map(|nat| {
+        let purpose = "inside gateway".to_owned();
+        Some(WantedAddress {
+            interface: nat.inside.clone(),
+            address: nat.gateway?,
+            purpose,
+        })
+    });
+    let vips = config.services.iter().filter_map(|service| {
+        let front = service.front.as_ref()?;
+        let purpose = format!("VIP of {}", service.name);
+        Some(WantedAddress {
+            interface: front.interface.clone()?,
+            address: front.vip,
+            purpose,
+        })
+    });
+    let management = config.servers.iter().filter_map(|server| {
+        let management = server.management.as_ref()?;
+        Some(WantedAddress {
+            interface: management.interface.clone(),
+            address: management.vip,
+            purpose: format!("management VIP of {}", server.name),
+        })
+    });
+    let mut wanted: Vec<WantedAddress> = Vec::new();
+    for address in gateway.chain(vips).chain(management) {
+        // Several services may share one VIP; it is held once.
+        if !wanted
+            .iter()
+            .any(|other| other.address.addr() == address.address.addr())
+        {
+            wanted.push(address);
+        }
+    }
+    wanted
+}
+
+fn firewall(config: &Config) -> Firewall {
+    let services = config.services.iter().filter_map(|service| {
+        let ServiceKey::Fwmark { mark, .. } = service.key else {
+            return None;
+        };
+        let front = service.front.as_ref()?;
+        let traffic = Traffic::Ports {
+            protocol: Protocol::Tcp,
+            ports: front.tcp.clone(),
+        };
+        Some(MarkRule {
+            vip: front.vip.addr(),
+            traffic,
+            mark,
+        })
+    });
+    let management = config.servers.iter().filter_map(|server| {
+        let management = server.management.as_ref()?;
+        let traffic = Traffic::Everything;
+        Some(MarkRule {
+            vip: management.vip.addr(),
+            traffic,
+            mark: management.fwmark,
+        })
+    });
+    let masquerade = config
+        .nat
+        .iter()
+        .filter(|nat| nat.masquerade)
+        .filter_map(|nat| {
+            Some(Masquerade {
+                source: nat.gateway?.trunc(),
+                outside: nat.outside.clone(),
+            })
+        });
+    Firewall {
+        marks: services.chain(management).collect(),
+        masquerade: masquerade.collect(),
+    }
+}
+
+const EXPIRE_QUIESCENT_TEMPLATE: WantedSysctl = WantedSysctl {
+    name: "net.ipv4.vs.expire_quiescent_template",
+    value: "1",
+    why: "without it a persistent client keeps coming to a server of weight 0",
+};
+
+const EXPIRE_NODEST_CONN: WantedSysctl = WantedSysctl {
+    name: "net.ipv4.vs.expire_nodest_conn",
+    value: "1",
+    why: "without it packets to a destination that was removed are dropped in silence",
+};
+
+const FORWARD_V4: WantedSysctl = WantedSysctl {
+    name: "net.ipv4.ip_forward",
+    value: "1",
+    why: "without it nothing passes between the servers and the clients",
+};
+
+const FORWARD_V6: WantedSysctl = WantedSysctl {
+    name: "net.ipv6.conf.all.forwarding",
+    value: "1",
+    why: "without it nothing passes between the servers and the clients",
+};
+
+fn sysctls(config: &Config) -> Vec<WantedSysctl> {
+    let by_nat = |family| {
+        let services = config.services.iter();
+        services
+            .filter(|s| s.forward == Forward::Nat)
+            .any(|s| s.key.family() == family)
+    };
+    let mut wanted = Vec::new();
+    if by_nat(Family::V4) || config.nat.is_some() {
+        wanted.push(FORWARD_V4);
+    }
+    if by_nat(Family::V6) {
+        wanted.push(FORWARD_V6);
+    }
+    if config
+        .services
+        .iter()
+        .any(|service| service.settings.persistence.is_some())
+    {
+        wanted.push(EXPIRE_QUIESCENT_TEMPLATE);
+    }
+    wanted.push(EXPIRE_NODEST_CONN);
+    wanted
+}
+
+#[cfg(test)]
+mod tests;

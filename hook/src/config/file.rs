@@ -25,7 +25,7 @@ pub(super) struct File {
     pub(super) servers: Named<Server>,
     #[serde(default)]
     pub(super) services: Named<Service>,
-    pub(super) nat: Placed<Value>,
+    pub(super) nat: Option<Nat>,
     pub(super) watch: Placed<Value>,
     pub(super) pair: Placed<Value>,
 }
@@ -77,7 +77,7 @@ pub(super) struct X224 {
 pub(super) struct Server {
     pub(super) address: Placed<String>,
     pub(super) weight: Placed<i64>,
-    pub(super) management: Placed<Value>,
+    pub(super) management: Placed<Management>,
 }
 
 /// `[services.NAME]`
@@ -88,7 +88,7 @@ pub(super) struct Service {
     pub(super) vip: Placed<String>,
     pub(super) port: Placed<i64>,
     pub(super) protocol: Placed<String>,
-    pub(super) interface: Placed<Value>,
+    pub(super) interface: Placed<String>,
     pub(super) tcp: Placed<Vec<Spanned<i64>>>,
     pub(super) udp: Placed<Value>,
     pub(super) scheduler: Placed<String>,
@@ -100,4 +100,24 @@ pub(super) struct Service {
     pub(super) on_failure: Placed<String>,
     pub(super) sorry_server: Placed<Value>,
     pub(super) slow_start: Placed<Value>,
+}
+
+/// `management = { … }`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Management {
+    pub(super) vip: Placed<String>,
+    pub(super) fwmark: Placed<i64>,
+    pub(super) interface: Placed<String>,
+}
+
+/// `[nat]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Nat {
+    pub(super) inside: Placed<String>,
+    pub(super) outside: Placed<String>,
+    pub(super) gateway: Placed<String>,
+    pub(super) masquerade: Placed<bool>,
+    pub(super) hairpin: Placed<Value>,
 }

@@ -11,7 +11,9 @@ use super::fault::{Fault, nearest};
 use super::file::{self, Named, Placed};
 use super::{Backend, Check, CheckId, Config, Director, Server, ServerId, duration};
 
+mod address;
 mod check;
+mod nat;
 mod service;
 
 /// What a syntax or shape error of the TOML reader says, with a suggestion for a misspelt word.
@@ -38,7 +40,6 @@ pub(super) fn toml_fault(error: &toml::de::Error) -> Fault {
 /// Judges the whole file.
 pub(super) fn judge(file: &file::File, digest: String) -> Result<Config, Vec<Fault>> {
     let mut faults = Vec::new();
-    not_yet(&mut faults, "nat", &file.nat);
     not_yet(&mut faults, "watch", &file.watch);
     not_yet(&mut faults, "pair", &file.pair);
     let director = director(file.director.as_ref(), &mut faults);
@@ -53,6 +54,12 @@ pub(super) fn judge(file: &file::File, digest: String) -> Result<Config, Vec<Fau
         servers: ids(&file.servers, ServerId),
     };
     let services = service::judge_all(&file.services, &names, &servers, &mut faults);
+    let nat = file
+        .nat
+        .as_ref()
+        .and_then(|nat| nat::judge(nat, &mut faults));
+    let servers = nat::with_management(servers, file, &services, nat.as_ref(), &mut faults);
+    nat::held_apart_from_servers(&servers, &services, nat.as_ref(), &mut faults);
     if file.services.is_empty() {
         faults.push(
             Fault::at(0..0, "there is no virtual service")
@@ -65,6 +72,7 @@ pub(super) fn judge(file: &file::File, digest: String) -> Result<Config, Vec<Fau
             checks,
             servers,
             services,
+            nat,
             digest,
         })
     } else {
@@ -137,13 +145,11 @@ fn backend(written: &Placed<String>, faults: &mut Vec<Fault>) -> Backend {
 }
 
 fn servers(written: &Named<file::Server>, faults: &mut Vec<Fault>) -> Vec<Server> {
-    let judge_one = |(name, server): (&Spanned<String>, &file::Server)| {
-        not_yet(faults, "management", &server.management);
-        Server {
-            name: name.as_ref().clone(),
-            address: address(name, server, faults),
-            weight: number(faults, "weight", &server.weight, 1..=65535, 1),
-        }
+    let judge_one = |(name, server): (&Spanned<String>, &file::Server)| Server {
+        name: name.as_ref().clone(),
+        address: address(name, server, faults),
+        weight: number(faults, "weight", &server.weight, 1..=65535, 1),
+        management: None,
     };
     written.iter().map(judge_one).collect()
 }

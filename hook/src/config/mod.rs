@@ -12,8 +12,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use fault::{Fault, Faults};
+use ipnet::IpNet;
 use shared::verdict::Advice;
+
+pub use fault::{Fault, Faults};
 
 use crate::health::Rules;
 use crate::table::{Forward, ServiceKey, ServiceSettings};
@@ -41,6 +43,8 @@ pub struct Config {
     pub servers: Vec<Server>,
     /// By name, sorted.
     pub services: Vec<VirtualService>,
+    /// Network address translation, where this director does it.
+    pub nat: Option<Nat>,
     /// Tells two configurations apart.
     pub digest: String,
 }
@@ -144,6 +148,43 @@ pub struct Server {
     pub address: IpAddr,
     /// Its nominal weight, 1 or more.
     pub weight: u32,
+    /// The way to this server alone, whatever its health.
+    pub management: Option<Management>,
+}
+
+/// A VIP that always leads to one server: through it a broken server is repaired.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Management {
+    /// The VIP with its prefix length.
+    pub vip: IpNet,
+    /// The interface that holds it.
+    pub interface: String,
+    /// The mark of its packets.
+    pub fwmark: u32,
+}
+
+/// The address and ports whose packets get the mark of a service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Front {
+    /// The VIP with its prefix length.
+    pub vip: IpNet,
+    /// The interface that holds it; `None` if somebody else holds the address.
+    pub interface: Option<String>,
+    /// TCP ports, sorted; empty if the service has no mark.
+    pub tcp: Vec<u16>,
+}
+
+/// The inside network, whose servers reach the world through this director.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Nat {
+    /// The interface towards the real servers.
+    pub inside: String,
+    /// The interface towards the world.
+    pub outside: String,
+    /// The real servers' default gateway, held by this director.
+    pub gateway: Option<IpNet>,
+    /// Whether the servers' own connections to the world take the director's address.
+    pub masquerade: bool,
 }
 
 /// A virtual service that we own in the table.
@@ -155,6 +196,8 @@ pub struct VirtualService {
     pub key: ServiceKey,
     /// How it distributes.
     pub settings: ServiceSettings,
+    /// Where its packets come in; `None` if marks and addresses are somebody else's.
+    pub front: Option<Front>,
     /// Forwarding method of its destinations.
     pub forward: Forward,
     /// Port of its destinations; 0 in a marked service keeps the client's port.

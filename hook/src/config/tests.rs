@@ -187,13 +187,6 @@ fn an_empty_or_unreadable_file_is_refused() {
 fn keys_of_later_versions_are_refused_as_not_yet_supported_by_name() {
     for (after, key) in [
         ("[director]\n", "status = \"127.0.0.1:3636\""),
-        (
-            "[servers.ex1]\n",
-            "management = { vip = \"192.168.1.36/24\", fwmark = 1 }",
-        ),
-        ("[services.exchange]\n", "vip = \"192.168.1.35/24\""),
-        ("[services.exchange]\n", "interface = \"eth0\""),
-        ("[services.exchange]\n", "tcp = [25, 80]"),
         ("[services.exchange]\n", "sorry_server = \"10.0.1.9\""),
         ("[checks.rdp]\n", "smtp = { ports = [25] }"),
     ] {
@@ -201,10 +194,79 @@ fn keys_of_later_versions_are_refused_as_not_yet_supported_by_name() {
         let name = key.split(' ').next().expect("a key");
         assert_says(&said, &["not yet", &format!("`{name}`")]);
     }
-    let said = refusal(&format!("{GOOD}[nat]\ninside = \"eth1\"\n"));
-    assert_says(&said, &["not yet", "`nat`"]);
     let said = refusal_with("backend = \"ipvs\"", "backend = \"weights\"");
     assert_says(&said, &["not yet", "weights"]);
+}
+
+const ORIGINAL: &str = include_str!("../../../packaging/examples/original.toml");
+
+/// The original set-up with one place changed, and what is said of it.
+fn original_refused_with(replace: &str, by: &str) -> String {
+    assert!(ORIGINAL.contains(replace), "{replace}");
+    refusal(&ORIGINAL.replacen(replace, by, 1))
+}
+
+#[test]
+fn the_original_set_up_is_accepted_and_its_management_vips_take_the_services_interface() {
+    let config = Config::parse(Path::new("g.toml"), ORIGINAL).expect("the original");
+    let management = config.servers[1].management.as_ref().expect("management");
+    assert_eq!(
+        (management.interface.as_str(), management.fwmark),
+        ("eth0", 2)
+    );
+    let front = config.services[0].front.as_ref().expect("a front");
+    assert_eq!(front.tcp, [25, 80, 443, 465, 587, 717, 2525]);
+}
+
+#[test]
+fn a_mark_or_address_with_two_meanings_is_refused() {
+    let said = original_refused_with("fwmark = 2 }", "fwmark = 80 }");
+    assert_says(
+        &said,
+        &["fwmark 80", "[services.exchange]", "management of \"ex2\""],
+    );
+    let said = original_refused_with("fwmark = 2 }", "fwmark = 1 }");
+    assert_says(&said, &["fwmark 1 ", "\"ex1\"", "\"ex2\""]);
+    let said = original_refused_with("192.168.1.37/24", "192.168.1.35/24");
+    assert_says(&said, &["192.168.1.35", "[services.exchange]", "\"ex2\""]);
+    let said = original_refused_with("\"10.0.1.254/24\"", "\"10.0.1.2/24\"");
+    assert_says(&said, &["10.0.1.2", "is the address of \"ex2\""]);
+    let said = original_refused_with("vip = \"192.168.1.35/24\"", "vip = \"10.0.1.1/24\"");
+    assert_says(&said, &["10.0.1.1", "is the address of \"ex1\""]);
+}
+
+#[test]
+fn addresses_interfaces_and_ports_that_make_no_sense_are_refused() {
+    let vip = "\"192.168.1.35/24\"";
+    for bad in [
+        "\"192.168.1.0/24\"",
+        "\"192.168.1.255/24\"",
+        "\"0.0.0.0\"",
+        "\"mail\"",
+    ] {
+        let said = original_refused_with(vip, bad);
+        assert_says(&said, &["is not the address of a host"]);
+    }
+    assert_says(
+        &original_refused_with("\"eth1\"", "\"eth 1\""),
+        &["not the name of an interface"],
+    );
+    assert_says(
+        &original_refused_with("717, 2525]", "717, 70000]"),
+        &["70000 is not a port"],
+    );
+    assert_says(
+        &original_refused_with("tcp = [25", "# [25"),
+        &["needs ports to mark"],
+    );
+    assert_says(
+        &original_refused_with("gateway =", "# ="),
+        &["masquerade needs the gateway"],
+    );
+    assert_says(
+        &original_refused_with("inside = \"eth1\"", ""),
+        &["no inside interface"],
+    );
 }
 
 #[test]

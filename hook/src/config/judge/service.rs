@@ -1,7 +1,7 @@
 //! Judges the `[services.*]` sections: identities, schedulers, members.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -10,7 +10,7 @@ use toml::Spanned;
 use super::super::fault::{Fault, nearest};
 use super::super::file::{self, Named, Placed};
 use super::super::{Server, ServerId, VirtualService, duration};
-use super::{Names, not_yet, not_yet_fault, number, word};
+use super::{Names, address, not_yet, not_yet_fault, number, word};
 use crate::table::{Family, Forward, Protocol, ServiceKey, ServiceSettings};
 
 /// Names of the schedulers of the kernel (`net/netfilter/ipvs/ip_vs_*.c`).
@@ -53,20 +53,23 @@ fn judge_one(
     faults: &mut Vec<Fault>,
 ) -> Option<VirtualService> {
     for (key, value) in [
-        ("interface", &service.interface),
         ("udp", &service.udp),
         ("sorry_server", &service.sorry_server),
         ("slow_start", &service.slow_start),
     ] {
         not_yet(faults, key, value);
     }
-    ports(faults, &service.tcp);
     on_failure(faults, &service.on_failure);
     let members = listed(name, "servers", &service.servers, &names.servers, faults);
     let checks = listed(name, "checks", &service.checks, &names.checks, faults);
     same_address(&members, service, servers, faults);
     let family = family(name, &members, servers, faults);
-    let key = key(name, service, family, faults)?;
+    let vip = service
+        .vip
+        .as_ref()
+        .and_then(|vip| address::with_prefix("vip", vip, faults));
+    let front = address::front(service, vip, family, faults);
+    let key = key(name, service, vip, family, faults)?;
     if key.family() != family && !members.is_empty() {
         let message = format!(
             "[services.{}]: {key} has servers of another IP version",
@@ -77,6 +80,7 @@ fn judge_one(
     Some(VirtualService {
         name: name.as_ref().clone(),
         key,
+        front,
         settings: settings(service, family, faults),
         forward: forward(faults, &service.forward),
         port: match key {
@@ -87,21 +91,6 @@ fn judge_one(
         checks,
         min_up: number(faults, "min_up", &service.min_up, 1..=65535, 1_u16).into(),
     })
-}
-
-fn ports(faults: &mut Vec<Fault>, written: &Placed<Vec<Spanned<i64>>>) {
-    let Some(list) = written else { return };
-    let mut seen = std::collections::BTreeSet::new();
-    for port in list.as_ref() {
-        if !(1..=65535).contains(port.as_ref()) {
-            let message = format!("tcp: {} is not a port", port.as_ref());
-            faults.push(Fault::at(port.span(), message));
-        } else if !seen.insert(*port.as_ref()) {
-            let message = format!("tcp: port {} is listed twice", port.as_ref());
-            faults.push(Fault::at(port.span(), message).suggest("take one out"));
-        }
-    }
-    faults.push(not_yet_fault(list.span(), "`tcp`"));
 }
 
 fn on_failure(faults: &mut Vec<Fault>, written: &Placed<String>) {
@@ -158,12 +147,13 @@ fn persistence(faults: &mut Vec<Fault>, written: &Placed<String>) -> Option<u32>
 fn key(
     name: &Spanned<String>,
     service: &file::Service,
+    vip: Option<IpNet>,
     family: Family,
     faults: &mut Vec<Fault>,
 ) -> Option<ServiceKey> {
     match &service.fwmark {
         Some(mark) => by_mark(mark, service, family, faults),
-        None => by_address(name, service, faults),
+        None => by_address(name, service, vip, faults),
     }
 }
 
@@ -173,7 +163,6 @@ fn by_mark(
     family: Family,
     faults: &mut Vec<Fault>,
 ) -> Option<ServiceKey> {
-    not_yet(faults, "vip", &service.vip);
     if let Some(port) = &service.port {
         faults.push(
             Fault::at(
@@ -200,9 +189,10 @@ fn by_mark(
 fn by_address(
     name: &Spanned<String>,
     service: &file::Service,
+    vip: Option<IpNet>,
     faults: &mut Vec<Fault>,
 ) -> Option<ServiceKey> {
-    let (Some(vip), Some(port)) = (&service.vip, &service.port) else {
+    let (Some(_), Some(port)) = (&service.vip, &service.port) else {
         let message = format!(
             "[services.{}] has neither fwmark nor vip and port",
             name.as_ref()
@@ -225,24 +215,11 @@ fn by_address(
         faults.push(not_yet_fault(span, "protocol = \"udp\""));
     }
     let port = number(faults, "port", &Some(port.clone()), 1..=65535, 1);
-    let Some(address) = vip_address(vip.as_ref()) else {
-        let message = format!("vip = \"{}\" is not an IP address", vip.as_ref());
-        faults.push(Fault::at(vip.span(), message));
-        return None;
-    };
+    let socket = SocketAddr::new(vip?.addr(), port);
     Some(ServiceKey::Address {
         protocol: Protocol::Tcp,
-        socket: SocketAddr::new(address, port),
+        socket,
     })
-}
-
-/// An address with or without a prefix length.
-fn vip_address(written: &str) -> Option<IpAddr> {
-    written
-        .parse::<IpNet>()
-        .map(|net| net.addr())
-        .or_else(|_| written.parse())
-        .ok()
 }
 
 fn listed<Id: Copy + PartialEq>(
