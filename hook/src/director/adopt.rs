@@ -1,7 +1,7 @@
 //! What is found in the table: inherited, ours, or set by hand.
 
-use super::Director;
 use super::record::Origin;
+use super::{About, Director};
 use crate::clock::Moment;
 use crate::config::{ServerId, ServiceId};
 use crate::operate::journal::Event;
@@ -29,17 +29,27 @@ impl Director {
         let nominal = self.config.servers[server.0].weight;
         let noted = if found == nominal {
             let reason = format!("weight {found} by hand is the configured one again");
-            self.note(Event::WishCleared, Some(service), Some(server), reason, now);
+            self.note(
+                Event::WishCleared,
+                About::member(service, server),
+                reason,
+                now,
+            );
             self.records.wishes.clear(&target)
         } else {
             let reason = format!("weight {found} was set by hand; it counts from now on");
-            self.note(Event::WishSet, Some(service), Some(server), reason, now);
+            self.note(Event::WishSet, About::member(service, server), reason, now);
             self.records.wishes.set(&target, found)
         };
         let noted = noted.and_then(|()| self.records.intents.acknowledge(&target, found));
         if let Err(error) = noted {
             let reason = format!("the wish could not be kept on disk: {error}");
-            self.note(Event::StepFailed, Some(service), Some(server), reason, now);
+            self.note(
+                Event::StepFailed,
+                About::member(service, server),
+                reason,
+                now,
+            );
         }
     }
 
@@ -52,7 +62,7 @@ impl Director {
             Some(found) => format!("{key} found with {} destinations", found.destinations.len()),
             None => format!("{key} not found; it will be created"),
         };
-        self.note(Event::Adopted, Some(service), None, reason, now);
+        self.note(Event::Adopted, About::service(service), reason, now);
     }
 
     /// The weight of a server in the table as last read.

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::record::Origin;
-use super::{Director, ServiceState};
+use super::{About, Director, ServiceState, management};
 use crate::clock::Moment;
 use crate::config::{ServerId, ServiceId, VirtualService};
 use crate::kernel::KernelError;
@@ -15,8 +15,9 @@ use crate::reconcile::{self, WantedDestination, WantedService};
 use crate::table::{Connections, Destination, Service, ServiceKey, Step};
 
 impl Director {
-    /// Decides a service's weights anew and writes what differs.
-    pub(super) fn converge(&mut self, service: ServiceId, now: Moment) {
+    /// Decides a service's weights anew and writes what differs. `losses` tells what somebody took
+    /// from it since the last reading.
+    pub(super) fn converge(&mut self, service: ServiceId, losses: &[String], now: Moment) {
         let decision = self.decide(service, now);
         self.note_pool(service, &decision, now);
         self.services[service.0]
@@ -25,14 +26,38 @@ impl Director {
         self.services[service.0].pool = decision.pool;
         let wanted = self.wanted(service);
         let key = self.config.services[service.0].key;
-        for step in reconcile::steps(key, &wanted, &self.table) {
-            if let Err(error) = self.carry_out(service, &step, now) {
-                let words = format!("{}: {error}", plan::words(&step));
-                self.note_table_error(Some(service), self.server_of(service, &step), words, now);
-                return;
+        let steps = reconcile::steps(key, &wanted, &self.table);
+        let about = About::service(service);
+        if self.carry_out_all(about, &steps, losses, now) {
+            self.record_judged(service);
+        }
+    }
+
+    /// Carries steps out until one fails; that one is noted, and the next reading tries again.
+    /// True if none failed.
+    pub(super) fn carry_out_all(
+        &mut self,
+        about: About,
+        steps: &[Step],
+        losses: &[String],
+        now: Moment,
+    ) -> bool {
+        for step in steps {
+            let about = About {
+                server: about.server.or(self.server_of(step)),
+                ..about
+            };
+            if let Err(error) = self.carry_out(about, step, now) {
+                let words = format!("{}: {error}", plan::words(step));
+                self.note_table_error(about, words, now);
+                return false;
             }
         }
-        self.record_judged(service);
+        if !losses.is_empty() {
+            let reason = format!("put right: {}", losses.join("; "));
+            self.note(Event::Repaired, about, reason, now);
+        }
+        true
     }
 
     /// The steps that are left to do for every service, from a fresh reading of the table.
@@ -42,6 +67,7 @@ impl Director {
     pub fn pending(&mut self, now: Moment) -> Result<Vec<Step>, KernelError> {
         let found = self.kernel.dump()?;
         let services = (0..self.services.len()).map(ServiceId);
+        let management = management::steps(&self.management, &found);
         Ok(services
             .flat_map(|id| {
                 let wanted = wanted(
@@ -51,6 +77,7 @@ impl Director {
                 );
                 reconcile::steps(self.config.services[id.0].key, &wanted, &found)
             })
+            .chain(management)
             .collect())
     }
 
@@ -119,13 +146,8 @@ impl Director {
         })
     }
 
-    fn carry_out(
-        &mut self,
-        service: ServiceId,
-        step: &Step,
-        now: Moment,
-    ) -> Result<(), KernelError> {
-        let announced = written_weight(step);
+    fn carry_out(&mut self, about: About, step: &Step, now: Moment) -> Result<(), KernelError> {
+        let announced = written_weight(step).filter(|_| about.service.is_some());
         if let Some((target, weight)) = &announced {
             self.records
                 .intents
@@ -141,8 +163,7 @@ impl Director {
             let _ = self.records.intents.acknowledge(target, *weight);
         }
         self.follow(step);
-        let server = self.server_of(service, step);
-        self.note(Event::Step, Some(service), server, plan::words(step), now);
+        self.note(Event::Step, about, plan::words(step), now);
         Ok(())
     }
 
@@ -207,15 +228,19 @@ impl Director {
         }
     }
 
-    fn server_of(&self, service: ServiceId, step: &Step) -> Option<ServerId> {
+    /// The server that a step is about, by its address.
+    fn server_of(&self, step: &Step) -> Option<ServerId> {
         let (Step::AddDestination { destination, .. } | Step::EditDestination { destination, .. }) =
             step
         else {
             return None;
         };
-        let service = &self.config.services[service.0];
-        let is_it = |server: &&ServerId| self.config.destination(service, **server) == *destination;
-        service.servers.iter().find(is_it).copied()
+        let address = destination.ip();
+        self.config
+            .servers
+            .iter()
+            .position(|server| server.address == address)
+            .map(ServerId)
     }
 
     fn note_pool(&mut self, service: ServiceId, decision: &Decision, now: Moment) {
@@ -226,12 +251,12 @@ impl Director {
                 let reason = format!(
                     "ALARM: no server is known to work; kept so that the pool is not empty: {kept}"
                 );
-                self.note(Event::FailOpen, Some(service), None, reason, now);
+                self.note(Event::FailOpen, About::service(service), reason, now);
             }
             (true, false) => {
                 let serving = self.names_with_weight(service, decision);
                 let reason = format!("serving again: {serving}");
-                self.note(Event::FailOpenEnded, Some(service), None, reason, now);
+                self.note(Event::FailOpenEnded, About::service(service), reason, now);
             }
             _ => {}
         }
@@ -301,6 +326,7 @@ pub fn plan_for_healthy(
             let wanted = wanted(service, &weights, |id| config.destination(service, id));
             reconcile::steps(service.key, &wanted, found)
         })
+        .chain(management::steps(&management::of(config), found))
         .collect()
 }
 

@@ -3,6 +3,7 @@
 
 mod adopt;
 mod converge;
+mod management;
 pub mod record;
 mod report;
 pub mod wishes;
@@ -40,6 +41,36 @@ pub struct Report {
     pub verdict: Verdict,
 }
 
+/// What an event or a step is about.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct About {
+    service: Option<ServiceId>,
+    server: Option<ServerId>,
+}
+
+impl About {
+    fn service(service: ServiceId) -> Self {
+        Self {
+            service: Some(service),
+            server: None,
+        }
+    }
+
+    fn server(server: ServerId) -> Self {
+        Self {
+            service: None,
+            server: Some(server),
+        }
+    }
+
+    fn member(service: ServiceId, server: ServerId) -> Self {
+        Self {
+            service: Some(service),
+            server: Some(server),
+        }
+    }
+}
+
 /// The files that a director keeps in its state folder.
 #[derive(Debug)]
 pub struct Records {
@@ -58,6 +89,7 @@ pub struct Director {
     records: Records,
     probes: BTreeMap<(ServerId, CheckId), Probed>,
     services: Vec<ServiceState>,
+    management: Vec<management::ManagementService>,
     table: Table,
     fingerprint: Option<String>,
     table_error: Option<String>,
@@ -104,6 +136,7 @@ impl Director {
             })
             .collect();
         let mut director = Self {
+            management: management::of(&config),
             config,
             kernel,
             records,
@@ -139,7 +172,7 @@ impl Director {
         self.note_verdict(report, before, now);
         for service in self.concerned(report) {
             self.judge(service, report, now);
-            self.converge(service, now);
+            self.converge(service, &[], now);
         }
     }
 
@@ -151,7 +184,7 @@ impl Director {
         if unchanged && self.table_error.is_none() {
             self.converge_unjudged(now);
         } else if let Err(error) = self.reread(now) {
-            self.note_table_error(None, None, error.to_string(), now);
+            self.note_table_error(About::default(), error.to_string(), now);
         }
     }
 
@@ -159,8 +192,7 @@ impl Director {
     pub fn stop(&mut self, reason: &str, now: Moment) {
         self.note(
             Event::Stopped,
-            None,
-            None,
+            About::default(),
             format!("{reason}; the table stays as it is"),
             now,
         );
@@ -168,7 +200,12 @@ impl Director {
 
     /// Notes that a reload was asked for and did not happen.
     pub fn refuse_reload(&mut self, reason: &str, now: Moment) {
-        self.note(Event::ReloadRefused, None, None, reason.to_owned(), now);
+        self.note(
+            Event::ReloadRefused,
+            About::default(),
+            reason.to_owned(),
+            now,
+        );
     }
 
     fn reread(&mut self, now: Moment) -> Result<(), KernelError> {
@@ -177,13 +214,10 @@ impl Director {
         self.fingerprint = fingerprint;
         self.noted_error = self.table_error.take();
         self.adopt(now);
+        self.converge_management(&before, now);
         for service in (0..self.services.len()).map(ServiceId) {
             let losses = self.losses(service, &before);
-            self.converge(service, now);
-            if !losses.is_empty() && self.table_error.is_none() {
-                let reason = format!("put right: {}", losses.join("; "));
-                self.note(Event::Repaired, Some(service), None, reason, now);
-            }
+            self.converge(service, &losses, now);
         }
         Ok(())
     }
@@ -201,7 +235,7 @@ impl Director {
     fn converge_unjudged(&mut self, now: Moment) {
         for service in (0..self.services.len()).map(ServiceId) {
             if self.services[service.0].servers.contains(&State::Unknown) {
-                self.converge(service, now);
+                self.converge(service, &[], now);
             }
         }
     }
@@ -276,16 +310,13 @@ impl Director {
         }
     }
 
-    fn note(
-        &mut self,
-        event: Event,
-        service: Option<ServiceId>,
-        server: Option<ServerId>,
-        reason: String,
-        now: Moment,
-    ) {
-        let service = service.map(|id| self.config.services[id.0].name.as_str());
-        let server = server.map(|id| self.config.servers[id.0].name.as_str());
+    fn note(&mut self, event: Event, about: About, reason: String, now: Moment) {
+        let service = about
+            .service
+            .map(|id| self.config.services[id.0].name.as_str());
+        let server = about
+            .server
+            .map(|id| self.config.servers[id.0].name.as_str());
         self.records.journal.write(
             now,
             &Entry {
@@ -306,7 +337,7 @@ impl Director {
             self.config.servers.len(),
             self.config.digest
         );
-        self.note(Event::Started, None, None, reason, now);
+        self.note(Event::Started, About::default(), reason, now);
     }
 
     fn note_verdict(&mut self, report: &Report, before: Option<(Condition, Kind)>, now: Moment) {
@@ -316,7 +347,7 @@ impl Director {
         }
         let check = &self.config.checks[report.check.0].name;
         let reason = format!("check {check}: {}", verdict.summary);
-        self.note(Event::Verdict, None, Some(report.server), reason, now);
+        self.note(Event::Verdict, About::server(report.server), reason, now);
     }
 
     fn note_health(&mut self, service: ServiceId, report: &Report, state: State, now: Moment) {
@@ -328,7 +359,7 @@ impl Director {
         };
         let check = &self.config.checks[report.check.0];
         let reason = format!("check {}: {}", check.name, report.verdict.summary);
-        self.note(event, Some(service), Some(report.server), reason, now);
+        self.note(event, About::member(service, report.server), reason, now);
     }
 
     fn note_stale(&mut self, server: ServerId, check: CheckId, silence: Duration, now: Moment) {
@@ -337,19 +368,13 @@ impl Director {
             "check {name} has not answered for {} s; no weight changes",
             silence.as_secs()
         );
-        self.note(Event::Stale, None, Some(server), reason, now);
+        self.note(Event::Stale, About::server(server), reason, now);
     }
 
     /// Notes an error of the table once, however often it is met again.
-    fn note_table_error(
-        &mut self,
-        service: Option<ServiceId>,
-        server: Option<ServerId>,
-        words: String,
-        now: Moment,
-    ) {
+    fn note_table_error(&mut self, about: About, words: String, now: Moment) {
         if self.noted_error.as_ref() != Some(&words) {
-            self.note(Event::StepFailed, service, server, words.clone(), now);
+            self.note(Event::StepFailed, about, words.clone(), now);
         }
         self.noted_error = Some(words.clone());
         self.table_error = Some(words);

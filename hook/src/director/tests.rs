@@ -94,7 +94,11 @@ impl Bench {
     }
 
     fn director(&self) -> Running {
-        let config = Config::parse(Path::new("g.toml"), CONFIG).unwrap();
+        self.director_with(CONFIG)
+    }
+
+    fn director_with(&self, text: &str) -> Running {
+        let config = Config::parse(Path::new("g.toml"), text).unwrap();
         let at = |name: &str| self.folder.path().join(name);
         let records = Records {
             intents: Intents::open(&at("intents"), backend::identity(Backend::Ipvs).unwrap())
@@ -419,4 +423,28 @@ fn services_of_others_are_never_touched() {
         | Step::EditDestination { service, .. } => *service != theirs,
     };
     assert!(bench.kernel.written.lock().unwrap().iter().all(ours));
+}
+
+#[test]
+fn a_management_service_leads_to_its_server_while_that_is_down_and_while_it_is_drained() {
+    let bench = Bench::new();
+    let text = include_str!("../../../packaging/examples/original.toml");
+    let mut director = bench.director_with(text);
+    director.both_up().fails(0).fails(0).fails(0);
+    let management = |mark| ServiceKey::Fwmark {
+        family: crate::table::Family::V4,
+        mark,
+    };
+    let weight = |mark| {
+        let table = bench.kernel.twin.lock().unwrap().dump().unwrap();
+        let destinations = &table[&management(mark)].destinations;
+        assert_eq!(destinations.len(), 1);
+        destinations.values().next().expect("one").settings.weight
+    };
+    assert_eq!((weight(1), weight(2)), (1, 1));
+    bench.kernel.clear();
+    director.passes(2);
+    assert_eq!((weight(1), weight(2)), (1, 1));
+    let pending = director.director.pending(director.now).unwrap();
+    assert_eq!(pending, []);
 }
