@@ -21,9 +21,10 @@ pub(crate) const EX2: &str = "10.0.1.2";
 pub(crate) struct Cluster<'a> {
     pub(crate) story: &'a Story,
     pub(crate) net: Topology,
+    // Before the servers: fields are dropped in this order, and governess should not see them go.
+    pub(crate) governess: Director,
     pub(crate) ex1: Rdp,
     pub(crate) ex2: Rdp,
-    pub(crate) governess: Director,
 }
 
 /// One server: the health that governess sees, and the weight that the kernel has.
@@ -130,10 +131,14 @@ impl<'a> Cluster<'a> {
     /// Waits until governess has seen this kind of verdict on a server.
     pub(crate) fn until_kind(&self, server: &str, kind: &str) -> Outcome<Duration> {
         let what = format!("governess finds {server}: {kind}");
-        self.story.until(&what, &kind.to_owned(), || {
-            let status = self.governess.status()?;
-            Ok(status.exchange()?.server(server)?.kind("rdp"))
-        })
+        self.story
+            .until(&what, &kind.to_owned(), || self.kind(server))
+    }
+
+    /// The kind of governess's last verdict on a server.
+    pub(crate) fn kind(&self, server: &str) -> Outcome<String> {
+        let status = self.governess.status()?;
+        Ok(status.exchange()?.server(server)?.kind("rdp"))
     }
 
     /// The table of lb1.

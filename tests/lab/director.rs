@@ -106,6 +106,11 @@ impl Director {
         Err(format!("governess status: {ended:?}").into())
     }
 
+    /// `governess status`, as people read it.
+    pub(crate) fn page(&self) -> Outcome<String> {
+        Ok(self.call(&["status"])?.stdout)
+    }
+
     /// `governess plan --json`: its exit code and its steps.
     pub(crate) fn plan(&self) -> Outcome<(Option<i32>, Vec<PlannedStep>)> {
         let ended = self.call(&["plan", "--json"])?;

@@ -6,6 +6,7 @@ use crate::story::Story;
 mod adopt;
 mod governess_killed;
 mod hang;
+mod kernel_table;
 mod killed;
 mod last_one;
 mod story;
@@ -22,6 +23,8 @@ pub(crate) const STORY: &str = "story";
 
 /// All scenarios, in the order in which they run.
 pub(crate) const ALL: &[Scenario] = &[
+    // First: some of its tests want a kernel that has not loaded IPVS yet.
+    scenario("kernel_table", kernel_table::kernel_table),
     scenario("topology", topology::topology),
     scenario("adopt_empty", adopt::adopt_empty),
     scenario("adopt_filled", adopt::adopt_filled),

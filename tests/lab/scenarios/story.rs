@@ -31,6 +31,7 @@ pub(super) fn story(story: &Story) -> Outcome {
     say("After three failures in a row governess takes ex1 out: weight 0, no new connections.");
     lab.until("ex1 loses its weight", &Scene::works([DOWN, UP]))?;
     show_table(&lab)?;
+    show_status(&lab)?;
     show_connections(&lab, &traffic)?;
 
     say("xrdp on ex1 wakes up (SIGCONT):");
@@ -71,6 +72,19 @@ fn show_check(lab: &Cluster<'_>, code: i32) -> Outcome {
     let ended = check_x224(&lab.net.lb1, &arguments)?;
     show(&format!("check_x224 {arguments}"), &ended.stdout);
     same("the exit code of check_x224", &ended.code(), &Some(code))
+}
+
+/// Shows governess's own words. A connection that xrdp does not accept waits in its queue, which is
+/// short; once it is full, the kernel answers no more, and the words change.
+fn show_status(lab: &Cluster<'_>) -> Outcome {
+    show("governess status", &lab.governess.page()?);
+    if lab.kind("ex1")? == "tcp_timeout" {
+        say(
+            "(In the meantime xrdp's queue of connections that it has not accepted is full, so that\n\
+             even connecting times out.)",
+        );
+    }
+    Ok(())
 }
 
 /// Shows that ex1's connections live on, and that somebody new is led to ex2.
