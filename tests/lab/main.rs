@@ -1,10 +1,11 @@
 //! The kernel lab: scenarios on a real IPVS, in network namespaces. Started by `tests/lab/run`
 //! in its guest; on a machine whose own kernel has IPVS, `lab run` works as root too.
 
-#![expect(dead_code, reason = "the scenarios of the director will use the rest")]
-
+mod cluster;
+mod director;
 mod ipvs;
 mod namespace;
+mod plugin;
 mod process;
 mod runner;
 mod scenarios;
@@ -28,6 +29,8 @@ enum Command {
     List,
     /// Runs the named scenarios, or all of them, each in namespaces of its own.
     Run { names: Vec<String> },
+    /// Tells the story of a server that hangs and comes back, for people who see it for the first time.
+    Story,
     /// Runs one scenario right here; `run` calls this in fresh namespaces.
     One { name: String },
 }
@@ -41,6 +44,7 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Command::Run { names } => runner::run(&names),
+        Command::Story => runner::tell(),
         Command::One { name } => runner::one(&name),
     }
 }

@@ -7,7 +7,7 @@ use std::thread;
 use nix::sched::{CloneFlags, setns};
 
 use crate::Outcome;
-use crate::process::{checked, fed};
+use crate::process::{Ended, checked, fed, to_the_end};
 
 /// One machine of the topology: a network namespace.
 pub(crate) struct Namespace {
@@ -45,6 +45,13 @@ impl Namespace {
     /// Runs a program to its end and gives its standard output.
     pub(crate) fn run(&self, program: &str, args: &[&str]) -> Outcome<String> {
         self.within(|| checked(Command::new(program).args(args)))?
+    }
+
+    /// Runs a program to its end, however it ends.
+    pub(crate) fn run_to_the_end(&self, command: &mut Command) -> Outcome<Ended> {
+        let program = command.get_program().to_string_lossy().into_owned();
+        self.within(|| to_the_end(command))?
+            .map_err(|error| format!("cannot run {program}: {error}").into())
     }
 
     /// Runs a program to its end with this text as its standard input.

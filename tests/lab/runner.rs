@@ -3,7 +3,6 @@
 
 use std::any::Any;
 use std::fs::{self, File};
-use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
@@ -14,8 +13,8 @@ use std::time::{Duration, Instant};
 use std::{env, panic};
 
 use crate::Outcome;
-use crate::scenarios::{self, Scenario};
-use crate::story::{Story, patience};
+use crate::scenarios::{self, STORY, Scenario};
+use crate::story::{FIGURE, Story, patience};
 
 /// What a scenario's last line begins with when it failed.
 const WHY: &str = "why: ";
@@ -38,10 +37,12 @@ pub(crate) fn run(names: &[String]) -> ExitCode {
         |scenario: &&Scenario| names.is_empty() || names.iter().any(|name| name == scenario.name);
     let (mut passed, mut failed) = (0, 0);
     for scenario in scenarios::ALL.iter().filter(chosen) {
-        match run_apart(scenario.name) {
+        let begun = Instant::now();
+        match run_logged(scenario.name) {
             Ok(()) => {
                 passed += 1;
                 println!("ok {}", scenario.name);
+                show_figures(scenario.name, begun.elapsed());
             }
             Err(why) => {
                 failed += 1;
@@ -55,6 +56,17 @@ pub(crate) fn run(names: &[String]) -> ExitCode {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
+    }
+}
+
+/// Tells the demonstration's tale on standard output; all else goes to the log.
+pub(crate) fn tell() -> ExitCode {
+    match empty_log(STORY).and_then(|log| run_apart(STORY, Stdio::inherit(), log)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            println!("\nThe story ends here, not as it should: {why}");
+            ExitCode::FAILURE
+        }
     }
 }
 
@@ -79,9 +91,28 @@ fn show(name: &str) {
     }
 }
 
+fn show_figures(name: &str, took: Duration) {
+    println!("    took {:.1} s", took.as_secs_f64());
+    let log = fs::read_to_string(log_of(name)).unwrap_or_default();
+    for figure in log.lines().filter_map(|line| line.strip_prefix(FIGURE)) {
+        println!("    {figure}");
+    }
+}
+
+/// Runs one scenario with all that it says in its log.
+fn run_logged(name: &str) -> Outcome {
+    let log = empty_log(name)?;
+    run_apart(name, log.try_clone()?.into(), log)
+}
+
+fn empty_log(name: &str) -> Outcome<File> {
+    let path = log_of(name);
+    fs::write(&path, "")?;
+    Ok(File::options().append(true).open(path)?)
+}
+
 /// Runs one scenario in a process of its own, in fresh namespaces that end with it.
-fn run_apart(name: &str) -> Outcome {
-    let log = File::create(log_of(name))?;
+fn run_apart(name: &str, tale: Stdio, log: File) -> Outcome {
     let child = Command::new("unshare")
         .args([
             "--net",
@@ -95,7 +126,7 @@ fn run_apart(name: &str) -> Outcome {
         .arg(env::current_exe()?)
         .args(["one", name])
         .stdin(Stdio::null())
-        .stdout(log.try_clone()?)
+        .stdout(tale)
         .stderr(log)
         .spawn()
         .map_err(|error| format!("cannot start unshare: {error}"))?;
@@ -157,9 +188,7 @@ pub(crate) fn one(name: &str) -> ExitCode {
         return ExitCode::SUCCESS;
     };
     story.show_evidence();
-    println!("{WHY}{}", why.replace('\n', "; "));
-    // The process ends without waiting for the scenario's threads: one of them may hang.
-    let _ = std::io::stdout().flush();
+    eprintln!("{WHY}{}", why.replace('\n', "; "));
     ExitCode::FAILURE
 }
 

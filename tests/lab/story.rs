@@ -1,5 +1,6 @@
 //! The thread of a scenario: says what happens with the time beside it, waits for conditions, and
-//! knows what to show when the scenario fails.
+//! knows what to show when the scenario fails. All that goes to standard error; standard output is
+//! for the demonstration's tale.
 
 use std::env;
 use std::fmt::Debug;
@@ -8,6 +9,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::Outcome;
+
+/// What a line with a figure begins with.
+pub(crate) const FIGURE: &str = "figure: ";
 
 type Evidence = Box<dyn Fn() -> String + Send>;
 
@@ -29,8 +33,13 @@ impl Story {
 
     /// Says what happens next.
     pub(crate) fn tell(&self, what: &str) {
-        println!("[{:7.2}] {what}", self.begun.elapsed().as_secs_f64());
+        eprintln!("[{:7.2}] {what}", self.begun.elapsed().as_secs_f64());
         what.clone_into(&mut lock(&self.last));
+    }
+
+    /// Gives a number that is worth seeing when the scenario passes, too.
+    pub(crate) fn figure(&self, what: &str) {
+        eprintln!("{FIGURE}{what}");
     }
 
     /// What was told last; names the step in which a scenario hangs.
@@ -46,26 +55,40 @@ impl Story {
     /// Prints all evidence.
     pub(crate) fn show_evidence(&self) {
         for (title, evidence) in lock(&self.evidence).iter() {
-            println!("--- {title}\n{}", evidence().trim_end());
+            eprintln!("--- {title}\n{}", evidence().trim_end());
         }
     }
 
-    /// Waits until `look` sees `expected`; fails with what it saw last.
+    /// Waits until `look` sees `expected`, and gives the time it took; fails with what it saw last.
     pub(crate) fn until<T: PartialEq + Debug>(
         &self,
         what: &str,
         expected: &T,
         look: impl Fn() -> Outcome<T>,
-    ) -> Outcome {
+    ) -> Outcome<Duration> {
+        let begun = Instant::now();
         self.until_some(what, || match look() {
-            Ok(seen) if seen == *expected => Ok(()),
+            Ok(seen) if seen == *expected => Ok(begun.elapsed()),
             Ok(seen) => Err(format!("expected {expected:?}, found {seen:?}").into()),
             Err(error) => Err(error),
         })
     }
 
+    /// Waits until this much time has passed since `moment`.
+    pub(crate) fn until_past(&self, moment: Instant, time: Duration) -> Outcome {
+        let what = format!("{} s have passed", time.as_secs_f64());
+        self.until_some(&what, || match time.checked_sub(moment.elapsed()) {
+            Some(left) => Err(format!("{} ms are left", left.as_millis()).into()),
+            None => Ok(()),
+        })
+    }
+
     /// Waits until `attempt` succeeds; fails with its last error once the patience is over.
-    pub(crate) fn until_some<T>(&self, what: &str, attempt: impl Fn() -> Outcome<T>) -> Outcome<T> {
+    pub(crate) fn until_some<T>(
+        &self,
+        what: &str,
+        mut attempt: impl FnMut() -> Outcome<T>,
+    ) -> Outcome<T> {
         self.tell(&format!("waiting: {what}"));
         let patience = patience();
         let begun = Instant::now();

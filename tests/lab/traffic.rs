@@ -51,6 +51,7 @@ pub(crate) struct Traffic {
 }
 
 struct Connection {
+    client: IpAddr,
     server: String,
     label: String,
     thread: JoinHandle<Count>,
@@ -90,6 +91,7 @@ impl Traffic {
                 let thread = thread::spawn(move || converse(reader, &stop));
                 let label = format!("{address} to port {port} on {server}");
                 connections.push(Connection {
+                    client: address,
                     server,
                     label,
                     thread,
@@ -107,7 +109,25 @@ impl Traffic {
             .count()
     }
 
-    /// Ends the traffic; an error names every connection that lost or repeated a number.
+    /// Whether a connection from this client leads to the server of this name.
+    pub(crate) fn leads_from(&self, client: IpAddr, server: &str) -> bool {
+        let leads = |c: &Connection| c.client == client && c.server == server;
+        self.connections.iter().any(leads)
+    }
+
+    /// Where the connections lead: `4 to ex1, 4 to ex2`.
+    pub(crate) fn leads(&self) -> String {
+        let mut servers: Vec<&str> = self.connections.iter().map(|c| c.server.as_str()).collect();
+        servers.sort_unstable();
+        servers.dedup();
+        let leads = servers
+            .iter()
+            .map(|server| format!("{} to {server}", self.on(server)));
+        leads.collect::<Vec<_>>().join(", ")
+    }
+
+    /// Ends the traffic; an error names every connection that lost or repeated a number, or
+    /// carried none.
     pub(crate) fn finish(self) -> Outcome<Count> {
         self.stop.store(true, Ordering::Relaxed);
         let mut total = Count::default();
@@ -120,7 +140,7 @@ impl Traffic {
             total.sent += count.sent;
             total.lost += count.lost;
             total.repeated += count.repeated;
-            if count.lost + count.repeated > 0 {
+            if count.sent == 0 || count.lost + count.repeated > 0 {
                 harmed.push(format!("{}: {count}", connection.label));
             }
         }

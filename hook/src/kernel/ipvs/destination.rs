@@ -68,6 +68,20 @@ pub(super) fn decode(
     }))
 }
 
+/// Whether these attributes may be those of `wanted`, at a fraction of the price of [`decode`]:
+/// the kernel puts address and port first. Only a full decoding can say yes for certain.
+pub(super) fn may_be(wanted: SocketAddr, bytes: &[u8]) -> bool {
+    let octets = address::octets(wanted.ip());
+    NlasIterator::new(bytes)
+        .map_while(Result::ok)
+        .find_map(|attribute| match attribute.kind() {
+            ADDR => (!octets.starts_with(attribute.value())).then_some(false),
+            PORT => Some(attribute.value() == wanted.port().to_be_bytes()),
+            _ => None,
+        })
+        .unwrap_or(true)
+}
+
 /// The attributes that say which destination is meant.
 pub(super) fn key(destination: SocketAddr) -> Vec<DefaultNla> {
     let family = address::family_number(Family::of(destination.ip()));

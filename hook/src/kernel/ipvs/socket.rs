@@ -75,6 +75,19 @@ impl Failure {
     }
 }
 
+/// Carries requests to the kernel: the socket, or a script in tests.
+pub(super) trait Transport {
+    /// Sends a request and waits until the kernel has carried it out.
+    fn command(&mut self, request: Request) -> Result<(), Failure>;
+
+    /// Sends a request and collects what `decode` makes of each reply.
+    fn fetch<T>(
+        &mut self,
+        request: Request,
+        decode: impl FnMut(&[u8]) -> Result<Option<T>, DecodeError>,
+    ) -> Result<Vec<T>, Failure>;
+}
+
 /// The socket, and the number of the family IPVS.
 #[derive(Debug)]
 pub(super) struct Socket {
@@ -102,32 +115,6 @@ impl Socket {
             Err(failure) => return Err(OpenFailure::Failed(failure)),
         }
         Ok(socket)
-    }
-
-    /// Sends a request and waits until the kernel has carried it out.
-    pub(super) fn command(&mut self, request: Request) -> Result<(), Failure> {
-        self.fetch(request, |_| Ok(None::<()>)).map(drop)
-    }
-
-    /// Sends a request and collects what `decode` makes of each reply.
-    pub(super) fn fetch<T>(
-        &mut self,
-        request: Request,
-        mut decode: impl FnMut(&[u8]) -> Result<Option<T>, DecodeError>,
-    ) -> Result<Vec<T>, Failure> {
-        for _ in 0..DUMP_ATTEMPTS {
-            let sequence = self.next_sequence();
-            let message = request.clone().encode(self.family, sequence);
-            let mut collected = Vec::new();
-            let whole = self.exchange(&message, sequence, |reply| {
-                collected.extend(decode(reply)?);
-                Ok(())
-            })?;
-            if whole {
-                return Ok(collected);
-            }
-        }
-        Err(Failure::Restless)
     }
 
     fn resolve_family(&mut self) -> Result<u16, Failure> {
@@ -214,6 +201,32 @@ impl Socket {
         let (inner, datagram) = (&self.inner, &mut self.datagram);
         retry_interrupted(|| inner.recv_from(datagram, libc::MSG_TRUNC))
             .map_err(|error| Failure::io("read from", &error))
+    }
+}
+
+impl Transport for Socket {
+    fn command(&mut self, request: Request) -> Result<(), Failure> {
+        self.fetch(request, |_| Ok(None::<()>)).map(drop)
+    }
+
+    fn fetch<T>(
+        &mut self,
+        request: Request,
+        mut decode: impl FnMut(&[u8]) -> Result<Option<T>, DecodeError>,
+    ) -> Result<Vec<T>, Failure> {
+        for _ in 0..DUMP_ATTEMPTS {
+            let sequence = self.next_sequence();
+            let message = request.clone().encode(self.family, sequence);
+            let mut collected = Vec::new();
+            let whole = self.exchange(&message, sequence, |reply| {
+                collected.extend(decode(reply)?);
+                Ok(())
+            })?;
+            if whole {
+                return Ok(collected);
+            }
+        }
+        Err(Failure::Restless)
     }
 }
 

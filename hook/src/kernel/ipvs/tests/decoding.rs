@@ -133,6 +133,18 @@ fn each_forwarding_method_and_encapsulation_is_read() {
 }
 
 #[test]
+fn other_destinations_are_passed_over_before_they_are_decoded() {
+    let bytes = inside(NAT_DESTINATION, DESTINATION);
+    assert!(destination::may_be(at("10.0.1.2:0"), &bytes));
+    assert!(!destination::may_be(at("10.0.1.2:80"), &bytes));
+    assert!(!destination::may_be(at("10.0.1.3:0"), &bytes));
+    assert!(!destination::may_be(at("[2001:db8::a]:0"), &bytes));
+    let by_v6 = inside(NAT_DESTINATION_IPV6, DESTINATION);
+    assert!(destination::may_be(at("[2001:db8::a]:443"), &by_v6));
+    assert!(!destination::may_be(at("[2001:db8::b]:443"), &by_v6));
+}
+
+#[test]
 fn connections_are_counted() {
     let mut bytes = inside(NAT_DESTINATION, DESTINATION);
     for (kind, count) in [(7u16, 5u32), (8, 6), (9, 7)] {

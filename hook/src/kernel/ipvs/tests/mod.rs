@@ -5,6 +5,7 @@ mod captured;
 mod decoding;
 mod encoding;
 mod merging;
+mod operations;
 mod properties;
 
 use std::net::SocketAddr;

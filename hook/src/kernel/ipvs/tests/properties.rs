@@ -115,6 +115,7 @@ proptest! {
         let attributes = &message[NETLINK_AND_GENERIC_HEADER..];
         let inner = answer::inside(attributes, DESTINATION).unwrap().unwrap();
         let found = destination::decode(service.family(), inner).unwrap().unwrap();
+        prop_assert!(destination::may_be(address, inner));
         prop_assert_eq!(found.address, address);
         prop_assert_eq!(found.destination.settings, settings);
         prop_assert_eq!(found.unknown, unknown);
@@ -124,6 +125,7 @@ proptest! {
     fn no_bytes_make_the_decoders_panic(bytes in bytes(), family in family()) {
         let _ = service::decode(&bytes);
         let _ = destination::decode(family, &bytes);
+        let _ = destination::may_be(([10, 0, 1, 1], 80).into(), &bytes);
         let _ = answer::inside(&bytes, SERVICE);
         let _ = answer::family_id(&bytes);
     }

@@ -1,0 +1,215 @@
+//! governess in a director's namespace, seen from outside: its exit codes, its JSON, its journal.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::Outcome;
+use crate::namespace::Namespace;
+use crate::process::{Ended, Process, ours};
+use crate::story::Story;
+
+/// The configuration of the original set-up, with the times that an emulated machine keeps up with:
+/// the only place where the lab sets them.
+pub(crate) const CONFIG: &str = r#"
+[director]
+backend = "ipvs"
+state_dir = "/tmp/governess"
+control = "/run/governess.sock"
+reconcile_interval = "1s"
+
+[checks.rdp]
+x224 = { port = 3389 }
+interval = "1s"
+timeout = "1s"
+retry_interval = "300ms"
+
+[servers.ex1]
+address = "10.0.1.1"
+
+[servers.ex2]
+address = "10.0.1.2"
+
+[services.exchange]
+fwmark = 80
+scheduler = "wlc"
+persistence = "600s"
+forward = "nat"
+servers = ["ex1", "ex2"]
+checks = ["rdp"]
+"#;
+
+/// A governess that runs, ran or will run in one namespace.
+pub(crate) struct Director {
+    place: Namespace,
+    config: PathBuf,
+    journal: PathBuf,
+    log: PathBuf,
+    process: Option<Process>,
+}
+
+impl Director {
+    /// Writes the configuration and its folders; starts nothing.
+    pub(crate) fn prepare(story: &Story, place: Namespace, config: &str) -> Outcome<Self> {
+        let state = Path::new("/tmp/governess");
+        fs::create_dir_all(state)?;
+        let director = Self {
+            place,
+            config: state.join("governess.toml"),
+            journal: state.join("events.jsonl"),
+            log: state.join("log"),
+            process: None,
+        };
+        fs::write(&director.config, config)?;
+        for (title, path) in [
+            ("governess: its log", &director.log),
+            ("governess: its journal", &director.journal),
+        ] {
+            let path = path.clone();
+            story.on_failure(title, move || fs::read_to_string(&path).unwrap_or_default());
+        }
+        Ok(director)
+    }
+
+    /// Starts it and waits until it answers on its control socket.
+    pub(crate) fn start(&mut self, story: &Story) -> Outcome {
+        let mut command = ours("governess")?;
+        command.arg("run").arg("-c").arg(&self.config);
+        let mut process = Process::start(&self.place, &mut command, &self.log)?;
+        story.until_some(
+            "governess answers on its control socket",
+            || match process.still_runs() {
+                Ok(()) => self.status().map(|_| Ok(())),
+                Err(ended) => Ok(Err(ended)),
+            },
+        )??;
+        self.process = Some(process);
+        Ok(())
+    }
+
+    /// Kills it with SIGKILL.
+    pub(crate) fn kill(&mut self) -> Outcome {
+        let mut process = self.process.take().ok_or("governess does not run")?;
+        process.kill()
+    }
+
+    /// `governess status --json`.
+    pub(crate) fn status(&self) -> Outcome<Status> {
+        let ended = self.call(&["status", "--json"])?;
+        if ended.code() == Some(0) {
+            return Ok(serde_json::from_str(&ended.stdout)?);
+        }
+        Err(format!("governess status: {ended:?}").into())
+    }
+
+    /// `governess status`, as people read it.
+    pub(crate) fn page(&self) -> Outcome<String> {
+        Ok(self.call(&["status"])?.stdout)
+    }
+
+    /// `governess plan --json`: its exit code and its steps.
+    pub(crate) fn plan(&self) -> Outcome<(Option<i32>, Vec<PlannedStep>)> {
+        let ended = self.call(&["plan", "--json"])?;
+        let plan: Plan = serde_json::from_str(&ended.stdout)
+            .map_err(|error| format!("governess plan: {error}: {ended:?}"))?;
+        Ok((ended.code(), plan.steps))
+    }
+
+    /// The journal, from its beginning.
+    pub(crate) fn events(&self) -> Outcome<Vec<Event>> {
+        let text = fs::read_to_string(&self.journal)
+            .map_err(|error| format!("{}: {error}", self.journal.display()))?;
+        let whole = text.rsplit_once('\n').map_or("", |(lines, _)| lines);
+        let event = |line| serde_json::from_str(line).map_err(|e| format!("{e} in {line}").into());
+        whole.lines().map(event).collect()
+    }
+
+    /// The events since the last start.
+    pub(crate) fn events_of_this_run(&self) -> Outcome<Vec<Event>> {
+        let mut events = self.events()?;
+        let start = events.iter().rposition(|event| event.event == "started");
+        Ok(events.split_off(start.ok_or("the journal knows no start")?))
+    }
+
+    fn call(&self, arguments: &[&str]) -> Outcome<Ended> {
+        let mut command: Command = ours("governess")?;
+        command.args(arguments).arg("-c").arg(&self.config);
+        self.place.run_to_the_end(&mut command)
+    }
+}
+
+/// What `governess status --json` says, as far as the scenarios ask.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Status {
+    services: Vec<ServiceStatus>,
+}
+
+impl Status {
+    /// The only service of the lab's configuration.
+    pub(crate) fn exchange(&self) -> Outcome<&ServiceStatus> {
+        match self.services.as_slice() {
+            [service] if service.name == "exchange" => Ok(service),
+            others => Err(format!("expected the service exchange alone: {others:?}").into()),
+        }
+    }
+}
+
+/// One service of the status.
+#[derive(Debug, Deserialize)]
+pub(crate) struct ServiceStatus {
+    name: String,
+    pub(crate) fail_open: bool,
+    servers: Vec<ServerStatus>,
+}
+
+impl ServiceStatus {
+    pub(crate) fn server(&self, name: &str) -> Outcome<&ServerStatus> {
+        let found = self.servers.iter().find(|server| server.name == name);
+        found.ok_or_else(|| format!("no server {name} in {self:?}").into())
+    }
+}
+
+/// One server of a service of the status.
+#[derive(Debug, Deserialize)]
+pub(crate) struct ServerStatus {
+    name: String,
+    pub(crate) health: String,
+    pub(crate) weight_wanted: u32,
+    pub(crate) weight_kernel: Option<u32>,
+    checks: BTreeMap<String, Value>,
+}
+
+impl ServerStatus {
+    /// The kind of the last verdict of a check, such as `silent`; empty before the first.
+    pub(crate) fn kind(&self, check: &str) -> String {
+        let kind = self
+            .checks
+            .get(check)
+            .and_then(|verdict| verdict.get("kind"));
+        kind.and_then(Value::as_str).unwrap_or_default().to_owned()
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Plan {
+    steps: Vec<PlannedStep>,
+}
+
+/// One step that governess would take.
+#[derive(Debug, Deserialize, PartialEq, Eq)]
+pub(crate) struct PlannedStep {
+    pub(crate) action: String,
+    pub(crate) target: String,
+}
+
+/// One line of the journal.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Event {
+    pub(crate) event: String,
+    pub(crate) server: Option<String>,
+    pub(crate) reason: String,
+}
