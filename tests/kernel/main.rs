@@ -8,6 +8,7 @@ mod bench;
 mod changes;
 mod reading;
 mod refusals;
+mod samples;
 mod tools;
 
 use std::process::ExitCode;
@@ -73,7 +74,10 @@ fn run_cases(wanted: &[String]) -> ExitCode {
             }
         }
     }
-    println!("{} passed, {failed} failed, 0 skipped", chosen.len() - failed);
+    println!(
+        "{} passed, {failed} failed, 0 skipped",
+        chosen.len() - failed
+    );
     if failed == 0 && !chosen.is_empty() {
         ExitCode::SUCCESS
     } else {

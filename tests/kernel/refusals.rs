@@ -2,7 +2,8 @@
 
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
-use std::{env, fs};
+use std::time::{Duration, Instant};
+use std::{env, fs, thread};
 
 use hook::kernel::ipvs::Ipvs;
 use hook::kernel::{KernelError, VirtualServers};
@@ -67,21 +68,25 @@ fn mentions(error: &KernelError, words: &[&str]) -> Outcome {
     Ok(())
 }
 
-/// No trace of `ip_vs`; it cannot be removed while a table is in use.
+/// No trace of `ip_vs`. The kernel keeps it while a table is in use, and clears the tables of a
+/// namespace that ended some time later, unannounced.
 fn unload() -> Outcome {
+    let until = Instant::now() + Duration::from_secs(30);
+    loop {
+        match remove_modules() {
+            Ok(()) => return Ok(()),
+            Err(error) if Instant::now() > until => return Err(error),
+            Err(_) => thread::sleep(Duration::from_millis(50)),
+        }
+    }
+}
+
+fn remove_modules() -> Outcome {
     let loaded = fs::read_to_string("/proc/modules")?;
-    let modules: Vec<&str> = loaded
-        .lines()
-        .filter_map(|line| line.split_whitespace().next())
-        .filter(|name| name.starts_with("ip_vs_"))
-        .chain(
-            loaded
-                .lines()
-                .filter_map(|line| line.strip_prefix("ip_vs "))
-                .map(|_| "ip_vs"),
-        )
-        .collect();
-    for module in modules {
+    let names = || loaded.lines().filter_map(|line| line.split(' ').next());
+    // The schedulers and engines first, for they hold the module itself.
+    let parts = names().filter(|name| name.starts_with("ip_vs_"));
+    for module in parts.chain(names().filter(|name| *name == "ip_vs")) {
         run("rmmod", &[module])?;
     }
     Ok(())
