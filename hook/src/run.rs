@@ -95,13 +95,11 @@ async fn follow(director: &mut Director, listener: UnixListener, clock: Clock) -
             }
             stop = signals.next() => match stop {
                 Asking::Stop(name) => {
-                    director.stop(name, clock.now());
+                    director.stop(name);
                     return Ok(());
                 }
                 Asking::Reload => director.refuse_reload(
-                    "SIGHUP: reloading is not yet supported; restart governess, it keeps the table",
-                    clock.now(),
-                ),
+                    "SIGHUP: reloading is not yet supported; restart governess, it keeps the table"),
             },
             else => bail!("all checks have ended"),
         }

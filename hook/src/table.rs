@@ -233,4 +233,101 @@ pub enum Step {
         /// Its new settings.
         to: DestinationSettings,
     },
+    /// Remove a destination; its connections end.
+    DeleteDestination {
+        /// From which service.
+        service: ServiceKey,
+        /// Which destination.
+        destination: SocketAddr,
+        /// What the kernel had when this was decided.
+        from: DestinationSettings,
+    },
+    /// Remove a virtual service with its destinations.
+    DeleteService {
+        /// Which.
+        service: ServiceKey,
+        /// What the kernel had when this was decided.
+        from: ServiceSettings,
+    },
+}
+
+impl Step {
+    /// The destination that a step is about, if it is about one.
+    pub fn destination(&self) -> Option<SocketAddr> {
+        match self {
+            Self::AddDestination { destination, .. }
+            | Self::EditDestination { destination, .. }
+            | Self::DeleteDestination { destination, .. } => Some(*destination),
+            Self::AddService { .. } | Self::EditService { .. } | Self::DeleteService { .. } => None,
+        }
+    }
+
+    /// The weight that a step gives to its destination, if it gives one.
+    pub fn weight(&self) -> Option<u32> {
+        match self {
+            Self::AddDestination { to, .. } | Self::EditDestination { to, .. } => Some(to.weight),
+            _ => None,
+        }
+    }
+
+    /// The service that a step is about.
+    pub fn service(&self) -> ServiceKey {
+        match self {
+            Self::AddService { service, .. }
+            | Self::EditService { service, .. }
+            | Self::AddDestination { service, .. }
+            | Self::EditDestination { service, .. }
+            | Self::DeleteDestination { service, .. }
+            | Self::DeleteService { service, .. } => *service,
+        }
+    }
+
+    /// Makes a table what it is after this step.
+    pub fn follow(&self, table: &mut Table) {
+        match self {
+            Self::AddService { service, to } | Self::EditService { service, to, .. } => {
+                let there = table.entry(*service).or_insert_with(|| Service {
+                    settings: to.clone(),
+                    destinations: BTreeMap::new(),
+                });
+                there.settings.clone_from(to);
+            }
+            Self::AddDestination {
+                service,
+                destination,
+                to,
+            }
+            | Self::EditDestination {
+                service,
+                destination,
+                to,
+                ..
+            } => {
+                if let Some(there) = table.get_mut(service) {
+                    let connections = Connections::default();
+                    let fresh = Destination {
+                        settings: *to,
+                        connections,
+                    };
+                    there
+                        .destinations
+                        .entry(*destination)
+                        .or_insert(fresh)
+                        .settings = *to;
+                }
+            }
+            Self::DeleteDestination {
+                service,
+                destination,
+                ..
+            } => {
+                if let Some(there) = table.get_mut(service) {
+                    there.destinations.remove(destination);
+                }
+            }
+            Self::DeleteService { service, .. } => {
+                table.remove(service);
+            }
+        }
+    }
 }

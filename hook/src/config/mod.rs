@@ -187,6 +187,15 @@ pub struct Nat {
     pub masquerade: bool,
 }
 
+/// What happens to the destination of a server that is out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnFailure {
+    /// Weight 0: no new connections, old ones go on.
+    Quiesce,
+    /// Removed: old connections end too. The only way for UDP, which has no end of its own.
+    Remove,
+}
+
 /// A virtual service that we own in the table.
 #[derive(Clone, Debug)]
 pub struct VirtualService {
@@ -206,6 +215,8 @@ pub struct VirtualService {
     pub servers: Vec<ServerId>,
     /// Its checks, as listed.
     pub checks: Vec<CheckId>,
+    /// What happens to the destination of a server that is out.
+    pub on_failure: OnFailure,
     /// How many servers are kept at least when none is up.
     pub min_up: usize,
 }

@@ -2,23 +2,22 @@
 
 use super::record::Origin;
 use super::{About, Director};
-use crate::clock::Moment;
 use crate::config::{ServerId, ServiceId};
 use crate::operate::journal::Event;
 use crate::operate::plan::target;
 
 impl Director {
     /// Looks at every destination of ours in a table that was just read.
-    pub(super) fn adopt(&mut self, now: Moment) {
+    pub(super) fn adopt(&mut self) {
         for service in (0..self.services.len()).map(ServiceId) {
-            self.note_adoption(service, now);
+            self.note_adoption(service);
             for server in self.config.services[service.0].servers.clone() {
-                self.adopt_weight(service, server, now);
+                self.adopt_weight(service, server);
             }
         }
     }
 
-    fn adopt_weight(&mut self, service: ServiceId, server: ServerId, now: Moment) {
+    fn adopt_weight(&mut self, service: ServiceId, server: ServerId) {
         let Some(found) = self.found_weight(service, server) else {
             return;
         };
@@ -29,31 +28,21 @@ impl Director {
         let nominal = self.config.servers[server.0].weight;
         let noted = if found == nominal {
             let reason = format!("weight {found} by hand is the configured one again");
-            self.note(
-                Event::WishCleared,
-                About::member(service, server),
-                reason,
-                now,
-            );
+            self.note(Event::WishCleared, About::member(service, server), reason);
             self.records.wishes.clear(&target)
         } else {
             let reason = format!("weight {found} was set by hand; it counts from now on");
-            self.note(Event::WishSet, About::member(service, server), reason, now);
+            self.note(Event::WishSet, About::member(service, server), reason);
             self.records.wishes.set(&target, found)
         };
         let noted = noted.and_then(|()| self.records.intents.acknowledge(&target, found));
         if let Err(error) = noted {
             let reason = format!("the wish could not be kept on disk: {error}");
-            self.note(
-                Event::StepFailed,
-                About::member(service, server),
-                reason,
-                now,
-            );
+            self.note(Event::StepFailed, About::member(service, server), reason);
         }
     }
 
-    fn note_adoption(&mut self, service: ServiceId, now: Moment) {
+    fn note_adoption(&mut self, service: ServiceId) {
         if std::mem::replace(&mut self.services[service.0].adopted, true) {
             return;
         }
@@ -62,7 +51,7 @@ impl Director {
             Some(found) => format!("{key} found with {} destinations", found.destinations.len()),
             None => format!("{key} not found; it will be created"),
         };
-        self.note(Event::Adopted, About::service(service), reason, now);
+        self.note(Event::Adopted, About::service(service), reason);
     }
 
     /// The weight of a server in the table as last read.

@@ -6,20 +6,20 @@ use std::time::Duration;
 use super::record::Origin;
 use super::{About, Director, ServiceState, management};
 use crate::clock::Moment;
-use crate::config::{ServerId, ServiceId, VirtualService};
+use crate::config::{OnFailure, ServerId, ServiceId, VirtualService};
 use crate::kernel::KernelError;
 use crate::operate::journal::Event;
 use crate::operate::plan;
 use crate::policy::{self, Candidate, Decision, FailOpenRules};
 use crate::reconcile::{self, WantedDestination, WantedService};
-use crate::table::{Connections, Destination, Service, ServiceKey, Step};
+use crate::table::{ServiceKey, Step};
 
 impl Director {
     /// Decides a service's weights anew and writes what differs. `losses` tells what somebody took
     /// from it since the last reading.
     pub(super) fn converge(&mut self, service: ServiceId, losses: &[String], now: Moment) {
         let decision = self.decide(service, now);
-        self.note_pool(service, &decision, now);
+        self.note_pool(service, &decision);
         self.services[service.0]
             .wanted
             .clone_from(&decision.weights);
@@ -28,7 +28,7 @@ impl Director {
         let key = self.config.services[service.0].key;
         let steps = reconcile::steps(key, &wanted, &self.table);
         let about = About::service(service);
-        if self.carry_out_all(about, &steps, losses, now) {
+        if self.carry_out_all(about, &steps, losses) {
             self.record_judged(service);
         }
     }
@@ -40,22 +40,21 @@ impl Director {
         about: About,
         steps: &[Step],
         losses: &[String],
-        now: Moment,
     ) -> bool {
         for step in steps {
             let about = About {
                 server: about.server.or(self.server_of(step)),
                 ..about
             };
-            if let Err(error) = self.carry_out(about, step, now) {
+            if let Err(error) = self.carry_out(about, step) {
                 let words = format!("{}: {error}", plan::words(step));
-                self.note_table_error(about, words, now);
+                self.note_table_error(about, words);
                 return false;
             }
         }
         if !losses.is_empty() {
             let reason = format!("put right: {}", losses.join("; "));
-            self.note(Event::Repaired, about, reason, now);
+            self.note(Event::Repaired, about, reason);
         }
         true
     }
@@ -146,7 +145,7 @@ impl Director {
         })
     }
 
-    fn carry_out(&mut self, about: About, step: &Step, now: Moment) -> Result<(), KernelError> {
+    fn carry_out(&mut self, about: About, step: &Step) -> Result<(), KernelError> {
         let announced = written_weight(step).filter(|_| about.service.is_some());
         if let Some((target, weight)) = &announced {
             self.records
@@ -162,52 +161,9 @@ impl Director {
             // The kernel has it; a full disk only means that a restart sees it as pending.
             let _ = self.records.intents.acknowledge(target, *weight);
         }
-        self.follow(step);
-        self.note(Event::Step, about, plan::words(step), now);
+        step.follow(&mut self.table);
+        self.note(Event::Step, about, plan::words(step));
         Ok(())
-    }
-
-    /// The table as it is after a step.
-    fn follow(&mut self, step: &Step) {
-        match step {
-            Step::AddService { service, to } => {
-                let destinations = Default::default();
-                self.table.insert(
-                    *service,
-                    Service {
-                        settings: to.clone(),
-                        destinations,
-                    },
-                );
-            }
-            Step::EditService { service, to, .. } => {
-                if let Some(there) = self.table.get_mut(service) {
-                    there.settings = to.clone();
-                }
-            }
-            Step::AddDestination {
-                service,
-                destination,
-                to,
-            }
-            | Step::EditDestination {
-                service,
-                destination,
-                to,
-                ..
-            } => {
-                if let Some(there) = self.table.get_mut(service) {
-                    there
-                        .destinations
-                        .entry(*destination)
-                        .and_modify(|known| known.settings = *to)
-                        .or_insert(Destination {
-                            settings: *to,
-                            connections: Connections::default(),
-                        });
-                }
-            }
-        }
     }
 
     /// Puts weights on record that are as we want them without our having written them, so that
@@ -230,12 +186,7 @@ impl Director {
 
     /// The server that a step is about, by its address.
     fn server_of(&self, step: &Step) -> Option<ServerId> {
-        let (Step::AddDestination { destination, .. } | Step::EditDestination { destination, .. }) =
-            step
-        else {
-            return None;
-        };
-        let address = destination.ip();
+        let address = step.destination()?.ip();
         self.config
             .servers
             .iter()
@@ -243,20 +194,21 @@ impl Director {
             .map(ServerId)
     }
 
-    fn note_pool(&mut self, service: ServiceId, decision: &Decision, now: Moment) {
+    fn note_pool(&mut self, service: ServiceId, decision: &Decision) {
         let before = matches!(self.services[service.0].pool, policy::Pool::FailOpen(_));
         match (before, decision.fail_open()) {
             (false, true) => {
                 let kept = self.names_with_weight(service, decision);
                 let reason = format!(
-                    "ALARM: no server is known to work; kept so that the pool is not empty: {kept}"
+                    "ALARM: no server that may serve is known to work; kept so that the pool is not \
+                     empty: {kept}"
                 );
-                self.note(Event::FailOpen, About::service(service), reason, now);
+                self.note(Event::FailOpen, About::service(service), reason);
             }
             (true, false) => {
                 let serving = self.names_with_weight(service, decision);
                 let reason = format!("serving again: {serving}");
-                self.note(Event::FailOpenEnded, About::service(service), reason, now);
+                self.note(Event::FailOpenEnded, About::service(service), reason);
             }
             _ => {}
         }
@@ -274,29 +226,36 @@ impl Director {
     }
 }
 
-/// A service with given weights, as the reconciler wants it.
+/// A service with given weights, as the reconciler wants it. Where a failure removes, weight 0
+/// means not to be there.
 pub(crate) fn wanted(
     service: &VirtualService,
     weights: &[u32],
     destination: impl Fn(ServerId) -> SocketAddr,
 ) -> WantedService {
-    let destinations = service
+    let forward = service.forward;
+    let members = service
         .servers
         .iter()
-        .zip(weights)
-        .map(|(server, weight)| {
-            (
-                destination(*server),
-                WantedDestination {
-                    forward: service.forward,
-                    weight: *weight,
-                },
-            )
-        })
-        .collect();
+        .map(|server| destination(*server))
+        .zip(weights);
+    let (gone, there): (Vec<_>, Vec<_>) =
+        members.partition(|(_, weight)| **weight == 0 && service.on_failure == OnFailure::Remove);
     WantedService {
         settings: service.settings.clone(),
-        destinations,
+        destinations: there
+            .into_iter()
+            .map(|(at, weight)| {
+                (
+                    at,
+                    WantedDestination {
+                        forward,
+                        weight: *weight,
+                    },
+                )
+            })
+            .collect(),
+        removed: gone.into_iter().map(|(at, _)| at).collect(),
     }
 }
 
@@ -332,18 +291,8 @@ pub fn plan_for_healthy(
 
 /// The destination and weight that a step writes, if it writes one.
 fn written_weight(step: &Step) -> Option<(String, u32)> {
-    match step {
-        Step::AddService { .. } | Step::EditService { .. } => None,
-        Step::AddDestination {
-            service,
-            destination,
-            to,
-        }
-        | Step::EditDestination {
-            service,
-            destination,
-            to,
-            ..
-        } => Some((plan::target(*service, *destination), to.weight)),
-    }
+    Some((
+        plan::target(step.service(), step.destination()?),
+        step.weight()?,
+    ))
 }

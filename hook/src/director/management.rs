@@ -1,11 +1,10 @@
 //! Management services: one VIP, one server, weight 1 always. Health and wishes do not touch
 //! them, for through them the broken server is repaired.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use super::{About, Director};
-use crate::clock::Moment;
 use crate::config::{Config, ServerId};
 use crate::reconcile::{self, WantedDestination, WantedService};
 use crate::table::{Family, Forward, ServiceKey, ServiceSettings, Step, Table};
@@ -43,6 +42,7 @@ pub(super) fn of(config: &Config) -> Vec<ManagementService> {
                     persistence_engine: None,
                 },
                 destinations: BTreeMap::from([(destination, always)]),
+                removed: BTreeSet::new(),
             };
             Some(ManagementService {
                 server: ServerId(id),
@@ -63,7 +63,7 @@ pub(super) fn steps(services: &[ManagementService], found: &Table) -> Vec<Step> 
 
 impl Director {
     /// Brings every management service to what it always is.
-    pub(super) fn converge_management(&mut self, before: &Table, now: Moment) {
+    pub(super) fn converge_management(&mut self, before: &Table) {
         for service in self.management.clone() {
             let about = About {
                 service: None,
@@ -77,7 +77,7 @@ impl Director {
                 None => Vec::new(),
             };
             let steps = reconcile::steps(service.key, &service.wanted, &self.table);
-            self.carry_out_all(about, &steps, &losses, now);
+            self.carry_out_all(about, &steps, &losses);
         }
     }
 }

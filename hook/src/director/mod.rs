@@ -148,7 +148,7 @@ impl Director {
             noted_error: None,
             started: now,
         };
-        director.note_start(now);
+        director.note_start();
         director.reread(now)?;
         Ok(director)
     }
@@ -169,9 +169,9 @@ impl Director {
         probed.stale = false;
         let before = probed.last.replace((now, report.verdict.clone()));
         let before = before.map(|(_, verdict)| (verdict.condition, verdict.kind));
-        self.note_verdict(report, before, now);
+        self.note_verdict(report, before);
         for service in self.concerned(report) {
-            self.judge(service, report, now);
+            self.judge(service, report);
             self.converge(service, &[], now);
         }
     }
@@ -184,28 +184,22 @@ impl Director {
         if unchanged && self.table_error.is_none() {
             self.converge_unjudged(now);
         } else if let Err(error) = self.reread(now) {
-            self.note_table_error(About::default(), error.to_string(), now);
+            self.note_table_error(About::default(), error.to_string());
         }
     }
 
     /// Notes the end of the run; the table stays as it is.
-    pub fn stop(&mut self, reason: &str, now: Moment) {
+    pub fn stop(&mut self, reason: &str) {
         self.note(
             Event::Stopped,
             About::default(),
             format!("{reason}; the table stays as it is"),
-            now,
         );
     }
 
     /// Notes that a reload was asked for and did not happen.
-    pub fn refuse_reload(&mut self, reason: &str, now: Moment) {
-        self.note(
-            Event::ReloadRefused,
-            About::default(),
-            reason.to_owned(),
-            now,
-        );
+    pub fn refuse_reload(&mut self, reason: &str) {
+        self.note(Event::ReloadRefused, About::default(), reason.to_owned());
     }
 
     fn reread(&mut self, now: Moment) -> Result<(), KernelError> {
@@ -213,8 +207,8 @@ impl Director {
         let before = std::mem::replace(&mut self.table, self.kernel.dump()?);
         self.fingerprint = fingerprint;
         self.noted_error = self.table_error.take();
-        self.adopt(now);
-        self.converge_management(&before, now);
+        self.adopt();
+        self.converge_management(&before);
         for service in (0..self.services.len()).map(ServiceId) {
             let losses = self.losses(service, &before);
             self.converge(service, &losses, now);
@@ -252,7 +246,7 @@ impl Director {
             .collect()
     }
 
-    fn judge(&mut self, service: ServiceId, report: &Report, now: Moment) {
+    fn judge(&mut self, service: ServiceId, report: &Report) {
         let members = &self.config.services[service.0].servers;
         let Some(at) = members.iter().position(|member| *member == report.server) else {
             return;
@@ -262,7 +256,7 @@ impl Director {
         let next = health::judge(before, &checks, self.others(service, at));
         self.services[service.0].servers[at] = next;
         if next != before {
-            self.note_health(service, report, next, now);
+            self.note_health(service, report, next);
         }
     }
 
@@ -306,29 +300,26 @@ impl Director {
             }
         }
         for (server, check, silence) in fallen_silent {
-            self.note_stale(server, check, silence, now);
+            self.note_stale(server, check, silence);
         }
     }
 
-    fn note(&mut self, event: Event, about: About, reason: String, now: Moment) {
+    fn note(&mut self, event: Event, about: About, reason: String) {
         let service = about
             .service
             .map(|id| self.config.services[id.0].name.as_str());
         let server = about
             .server
             .map(|id| self.config.servers[id.0].name.as_str());
-        self.records.journal.write(
-            now,
-            &Entry {
-                event,
-                service,
-                server,
-                reason,
-            },
-        );
+        self.records.journal.write(&Entry {
+            event,
+            service,
+            server,
+            reason,
+        });
     }
 
-    fn note_start(&mut self, now: Moment) {
+    fn note_start(&mut self) {
         let reason = format!(
             "governess {} with backend {}, {} services, {} servers, config {}",
             env!("CARGO_PKG_VERSION"),
@@ -337,20 +328,20 @@ impl Director {
             self.config.servers.len(),
             self.config.digest
         );
-        self.note(Event::Started, About::default(), reason, now);
+        self.note(Event::Started, About::default(), reason);
     }
 
-    fn note_verdict(&mut self, report: &Report, before: Option<(Condition, Kind)>, now: Moment) {
+    fn note_verdict(&mut self, report: &Report, before: Option<(Condition, Kind)>) {
         let verdict = &report.verdict;
         if before == Some((verdict.condition, verdict.kind)) {
             return;
         }
         let check = &self.config.checks[report.check.0].name;
         let reason = format!("check {check}: {}", verdict.summary);
-        self.note(Event::Verdict, About::server(report.server), reason, now);
+        self.note(Event::Verdict, About::server(report.server), reason);
     }
 
-    fn note_health(&mut self, service: ServiceId, report: &Report, state: State, now: Moment) {
+    fn note_health(&mut self, service: ServiceId, report: &Report, state: State) {
         let event = match state {
             State::Up => Event::ServerUp,
             State::Down => Event::ServerDown,
@@ -359,22 +350,22 @@ impl Director {
         };
         let check = &self.config.checks[report.check.0];
         let reason = format!("check {}: {}", check.name, report.verdict.summary);
-        self.note(event, About::member(service, report.server), reason, now);
+        self.note(event, About::member(service, report.server), reason);
     }
 
-    fn note_stale(&mut self, server: ServerId, check: CheckId, silence: Duration, now: Moment) {
+    fn note_stale(&mut self, server: ServerId, check: CheckId, silence: Duration) {
         let name = &self.config.checks[check.0].name;
         let reason = format!(
             "check {name} has not answered for {} s; no weight changes",
             silence.as_secs()
         );
-        self.note(Event::Stale, About::server(server), reason, now);
+        self.note(Event::Stale, About::server(server), reason);
     }
 
     /// Notes an error of the table once, however often it is met again.
-    fn note_table_error(&mut self, about: About, words: String, now: Moment) {
+    fn note_table_error(&mut self, about: About, words: String) {
         if self.noted_error.as_ref() != Some(&words) {
-            self.note(Event::StepFailed, about, words.clone(), now);
+            self.note(Event::StepFailed, about, words.clone());
         }
         self.noted_error = Some(words.clone());
         self.table_error = Some(words);

@@ -94,17 +94,19 @@ impl Task {
             {
                 return;
             }
-            sleep_until(self.next(began, &streak)).await;
+            sleep_until(self.next(began, Instant::now(), &streak)).await;
         }
     }
 
-    /// Start to start in general; soon after a failure while the streak is undecided.
-    fn next(&self, began: Instant, streak: &Streak) -> Instant {
-        let regular = began + self.check.interval;
+    /// When the run after one that `began` and `ended` starts: start to start in general, soon
+    /// after a failure while the streak is undecided, and never without a pause, so that a slow
+    /// server is not asked twice in a breath.
+    fn next(&self, began: Instant, ended: Instant, streak: &Streak) -> Instant {
+        let pause = ended + self.check.retry_interval.min(self.check.interval);
         if streak.is_undecided(&self.check.rules) {
-            regular.min(Instant::now() + self.check.retry_interval)
+            pause
         } else {
-            regular
+            pause.max(began + self.check.interval)
         }
     }
 }

@@ -1,12 +1,7 @@
 //! The table in memory: the twin of the kernel's, for `backend = "memory"`, dry runs and tests.
 
-use std::collections::btree_map::Entry;
-use std::net::SocketAddr;
-
 use super::{KernelError, VirtualServers};
-use crate::table::{
-    Connections, Destination, DestinationSettings, Service, ServiceKey, Step, Table,
-};
+use crate::table::{Step, Table};
 
 /// An IPVS table without a kernel.
 #[derive(Clone, Debug, Default)]
@@ -19,32 +14,6 @@ impl Memory {
     pub fn holding(table: Table) -> Self {
         Self { table }
     }
-
-    fn service(&mut self, key: ServiceKey) -> Result<&mut Service, KernelError> {
-        self.table
-            .get_mut(&key)
-            .ok_or_else(|| KernelError::Refused {
-                what: format!("{key}"),
-                source: std::io::Error::from_raw_os_error(libc::ESRCH),
-            })
-    }
-
-    fn put(
-        &mut self,
-        service: ServiceKey,
-        destination: SocketAddr,
-        settings: DestinationSettings,
-    ) -> Result<(), KernelError> {
-        self.service(service)?
-            .destinations
-            .entry(destination)
-            .and_modify(|there| there.settings = settings)
-            .or_insert(Destination {
-                settings,
-                connections: Connections::default(),
-            });
-        Ok(())
-    }
 }
 
 impl VirtualServers for Memory {
@@ -53,35 +22,13 @@ impl VirtualServers for Memory {
     }
 
     fn apply(&mut self, step: &Step) -> Result<(), KernelError> {
-        match step {
-            Step::AddService { service, to } => {
-                match self.table.entry(*service) {
-                    Entry::Occupied(mut there) => there.get_mut().settings = to.clone(),
-                    Entry::Vacant(gap) => {
-                        gap.insert(Service {
-                            settings: to.clone(),
-                            destinations: Default::default(),
-                        });
-                    }
-                }
-                Ok(())
-            }
-            Step::EditService { service, to, .. } => {
-                self.service(*service)?.settings = to.clone();
-                Ok(())
-            }
-            Step::AddDestination {
-                service,
-                destination,
-                to,
-            }
-            | Step::EditDestination {
-                service,
-                destination,
-                to,
-                ..
-            } => self.put(*service, *destination, *to),
+        if step.destination().is_some() && !self.table.contains_key(&step.service()) {
+            return Err(KernelError::NoService {
+                what: step.service().to_string(),
+            });
         }
+        step.follow(&mut self.table);
+        Ok(())
     }
 
     fn fingerprint(&mut self) -> Option<String> {

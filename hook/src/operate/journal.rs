@@ -2,14 +2,15 @@
 //! standard error.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
+use nix::time::{ClockId, clock_gettime};
 use serde::Serialize;
+use serde_json::Value;
 
 use super::timestamp::rfc3339;
-use crate::clock::Moment;
 
 /// What happened, by the names that outsiders rely on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -82,25 +83,41 @@ pub struct Journal {
     seq: u64,
 }
 
+/// The last line of the journal lies within this many bytes of its end.
+const LONGEST_LINE: u64 = 64 * 1024;
+
 impl Journal {
-    /// Opens the journal for appending.
+    /// Opens the journal for appending; the numbers go on where the last run ended.
     ///
     /// # Errors
-    /// The file cannot be opened.
+    /// The file cannot be opened or read.
     pub fn open(path: &Path) -> io::Result<Self> {
+        let mut file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .read(true)
+            .open(path)?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(LONGEST_LINE)))?;
+        let mut tail = Vec::new();
+        file.read_to_end(&mut tail)?;
+        if tail.last().is_some_and(|byte| *byte != b'\n') {
+            // A line torn by a crash must not swallow the next one.
+            file.write_all(b"\n")?;
+        }
         Ok(Self {
-            file: OpenOptions::new().create(true).append(true).open(path)?,
-            seq: 0,
+            file,
+            seq: last_seq(&tail),
         })
     }
 
     /// Writes one event. A full disk costs the line in the file, never the director.
-    pub fn write(&mut self, now: Moment, entry: &Entry<'_>) {
+    pub fn write(&mut self, entry: &Entry<'_>) {
         self.seq += 1;
         let line = Line {
             seq: self.seq,
             ts: rfc3339(SystemTime::now()),
-            mono_us: now.micros(),
+            mono_us: monotonic_us(),
             event: entry.event,
             service: entry.service,
             server: entry.server,
@@ -115,6 +132,27 @@ impl Journal {
     }
 }
 
+/// The number of the last whole line, 0 if there is none.
+fn last_seq(tail: &[u8]) -> u64 {
+    let seq = |line: &[u8]| {
+        serde_json::from_slice::<Value>(line)
+            .ok()?
+            .get("seq")?
+            .as_u64()
+    };
+    tail.rsplit(|byte| *byte == b'\n')
+        .find_map(seq)
+        .unwrap_or(0)
+}
+
+/// Microseconds of the system's monotonic clock: comparable across runs of one boot.
+fn monotonic_us() -> u64 {
+    let now = clock_gettime(ClockId::CLOCK_MONOTONIC)
+        .map(Duration::from)
+        .unwrap_or_default();
+    u64::try_from(now.as_micros()).unwrap_or(u64::MAX)
+}
+
 fn human(line: &Line<'_>) -> String {
     let event = serde_json::to_value(line.event).ok();
     let event = event
@@ -127,4 +165,52 @@ fn human(line: &Line<'_>) -> String {
         (None, None) => String::new(),
     };
     format!("{} {event}{about}: {}\n", line.ts, line.reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn note(journal: &mut Journal) {
+        let reason = "as the test says".to_owned();
+        journal.write(&Entry {
+            event: Event::Stale,
+            service: None,
+            server: Some("ex1"),
+            reason,
+        });
+    }
+
+    fn numbers(path: &Path) -> Vec<u64> {
+        let text = std::fs::read_to_string(path).unwrap();
+        let lines = text
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        lines.map(|line| line["seq"].as_u64().unwrap()).collect()
+    }
+
+    #[test]
+    fn the_numbers_go_on_after_a_restart_and_after_a_torn_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("events.jsonl");
+        note(&mut Journal::open(&path).unwrap());
+        note(&mut Journal::open(&path).unwrap());
+        let mut file = OpenOptions::new().append(true).open(&path).unwrap();
+        file.write_all(b"{\"seq\":3,\"ts\":\"20").unwrap();
+        note(&mut Journal::open(&path).unwrap());
+        assert_eq!(numbers(&path), [1, 2, 3]);
+    }
+
+    #[test]
+    fn each_event_bears_the_time_of_its_own_writing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("events.jsonl");
+        let mut journal = Journal::open(&path).unwrap();
+        let before = monotonic_us();
+        note(&mut journal);
+        let line = std::fs::read(&path).unwrap();
+        let line: Value = serde_json::from_slice(&line).unwrap();
+        let told = line["mono_us"].as_u64().unwrap();
+        assert!(before <= told && told <= monotonic_us());
+    }
 }

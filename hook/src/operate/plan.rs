@@ -47,6 +47,18 @@ fn step_json(step: &Step) -> Value {
             "action": "edit_destination", "target": target(*service, *destination),
             "from": destination_json(from), "to": destination_json(to),
         }),
+        Step::DeleteDestination {
+            service,
+            destination,
+            from,
+        } => json!({
+            "action": "delete_destination", "target": target(*service, *destination),
+            "from": destination_json(from), "to": null,
+        }),
+        Step::DeleteService { service, from } => json!({
+            "action": "delete_service", "target": service.to_string(),
+            "from": service_json(from), "to": null,
+        }),
     }
 }
 
@@ -97,24 +109,33 @@ pub fn words(step: &Step) -> String {
             from,
             to,
         } => {
-            let mut changes = Vec::new();
-            if from.weight != to.weight {
-                changes.push(format!("weight {} -> {}", from.weight, to.weight));
-            }
-            if from.forward != to.forward {
-                changes.push(format!(
-                    "{} -> {}",
-                    forward(from.forward),
-                    forward(to.forward)
-                ));
-            }
-            format!(
-                "edit destination {}: {}",
-                target(*service, *destination),
-                changes.join(", ")
-            )
+            let target = target(*service, *destination);
+            format!("edit destination {target}: {}", changes(from, to))
         }
+        Step::DeleteDestination {
+            service,
+            destination,
+            ..
+        } => {
+            format!("delete destination {}", target(*service, *destination))
+        }
+        Step::DeleteService { service, .. } => format!("delete service {service}"),
     }
+}
+
+fn changes(from: &DestinationSettings, to: &DestinationSettings) -> String {
+    let mut changes = Vec::new();
+    if from.weight != to.weight {
+        changes.push(format!("weight {} -> {}", from.weight, to.weight));
+    }
+    if from.forward != to.forward {
+        changes.push(format!(
+            "{} -> {}",
+            forward(from.forward),
+            forward(to.forward)
+        ));
+    }
+    changes.join(", ")
 }
 
 fn service_words(settings: &ServiceSettings) -> String {

@@ -1,6 +1,6 @@
 //! From the table we want and the table that is there to the fewest steps. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use crate::table::{
@@ -23,6 +23,8 @@ pub struct WantedService {
     pub settings: ServiceSettings,
     /// Our destinations; others in the same service are not ours and stay.
     pub destinations: BTreeMap<SocketAddr, WantedDestination>,
+    /// Destinations of ours that are not to be there at all.
+    pub removed: BTreeSet<SocketAddr>,
 }
 
 /// The steps from what is `found` to what is `wanted` in one service.
@@ -63,7 +65,20 @@ pub fn steps(key: ServiceKey, wanted: &WantedService, found: &Table) -> Vec<Step
         }
     }
     steps.append(&mut losing);
+    steps.extend(removals(key, wanted, found));
     steps
+}
+
+fn removals(key: ServiceKey, wanted: &WantedService, found: Option<&Service>) -> Vec<Step> {
+    let there = |at: &SocketAddr| Some((*at, found?.destinations.get(at)?.settings));
+    let found = wanted.removed.iter().filter_map(there);
+    found
+        .map(|(destination, from)| Step::DeleteDestination {
+            service: key,
+            destination,
+            from,
+        })
+        .collect()
 }
 
 fn service_steps(key: ServiceKey, wanted: &WantedService, found: Option<&Service>) -> Vec<Step> {
@@ -132,7 +147,7 @@ pub fn foreign<'a>(
     found
         .into_iter()
         .flat_map(|service| service.destinations.keys().copied())
-        .filter(|destination| !wanted.destinations.contains_key(destination))
+        .filter(|at| !wanted.destinations.contains_key(at) && !wanted.removed.contains(at))
 }
 
 #[cfg(test)]

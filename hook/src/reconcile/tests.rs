@@ -42,6 +42,7 @@ fn wanted(weights: &[(u8, u32)]) -> WantedService {
     WantedService {
         settings: settings(Some(600)),
         destinations,
+        removed: BTreeSet::new(),
     }
 }
 
@@ -125,6 +126,24 @@ fn destinations_and_services_of_others_are_left_and_named() {
         foreign(&want, found.get(&KEY)).collect::<Vec<_>>(),
         [address(9)]
     );
+}
+
+#[test]
+fn a_destination_of_ours_that_is_not_to_be_there_is_deleted_last() {
+    let found = carried_out(&wanted(&[(1, 1), (2, 0), (9, 3)]), Table::new());
+    let want = WantedService {
+        removed: BTreeSet::from([address(1)]),
+        ..wanted(&[(2, 1)])
+    };
+    let steps = steps(KEY, &want, &found);
+    assert!(matches!(
+        steps.as_slice(),
+        [Step::EditDestination { .. }, Step::DeleteDestination { destination, .. }]
+            if *destination == address(1)
+    ));
+    let after = carried_out(&want, found);
+    let left: Vec<SocketAddr> = after[&KEY].destinations.keys().copied().collect();
+    assert_eq!(left, [address(2), address(9)]);
 }
 
 fn any_wanted() -> impl Strategy<Value = WantedService> {

@@ -9,8 +9,8 @@ use toml::Spanned;
 
 use super::super::fault::{Fault, nearest};
 use super::super::file::{self, Named, Placed};
-use super::super::{Server, ServerId, VirtualService, duration};
-use super::{Names, address, not_yet, not_yet_fault, number, word};
+use super::super::{OnFailure, Server, ServerId, VirtualService, duration};
+use super::{Names, address, not_yet, number, word};
 use crate::table::{Family, Forward, Protocol, ServiceKey, ServiceSettings};
 
 /// Names of the schedulers of the kernel (`net/netfilter/ipvs/ip_vs_*.c`).
@@ -59,7 +59,6 @@ fn judge_one(
     ] {
         not_yet(faults, key, value);
     }
-    on_failure(faults, &service.on_failure);
     let members = listed(name, "servers", &service.servers, &names.servers, faults);
     let checks = listed(name, "checks", &service.checks, &names.checks, faults);
     same_address(&members, service, servers, faults);
@@ -89,21 +88,30 @@ fn judge_one(
         },
         servers: members,
         checks,
+        on_failure: on_failure(service, key, faults),
         min_up: number(faults, "min_up", &service.min_up, 1..=65535, 1_u16).into(),
     })
 }
 
-fn on_failure(faults: &mut Vec<Fault>, written: &Placed<String>) {
-    if word(
+/// A UDP flow has no end: with weight 0 it would stay on a dead server for the UDP timeout.
+fn on_failure(service: &file::Service, key: ServiceKey, faults: &mut Vec<Fault>) -> OnFailure {
+    let udp = matches!(
+        key,
+        ServiceKey::Address {
+            protocol: Protocol::Udp,
+            ..
+        }
+    );
+    let default = if udp { "remove" } else { "quiesce" };
+    match word(
         faults,
         "on_failure",
-        written,
+        &service.on_failure,
         &["quiesce", "remove"],
-        "quiesce",
-    ) == "remove"
-    {
-        let span = written.as_ref().map_or(0..0, Spanned::span);
-        faults.push(not_yet_fault(span, "on_failure = \"remove\""));
+        default,
+    ) {
+        "remove" => OnFailure::Remove,
+        _ => OnFailure::Quiesce,
     }
 }
 
@@ -203,23 +211,19 @@ fn by_address(
         );
         return None;
     };
-    if word(
+    let protocol = match word(
         faults,
         "protocol",
         &service.protocol,
         &["tcp", "udp"],
         "tcp",
-    ) == "udp"
-    {
-        let span = service.protocol.as_ref().map_or(0..0, Spanned::span);
-        faults.push(not_yet_fault(span, "protocol = \"udp\""));
-    }
+    ) {
+        "udp" => Protocol::Udp,
+        _ => Protocol::Tcp,
+    };
     let port = number(faults, "port", &Some(port.clone()), 1..=65535, 1);
     let socket = SocketAddr::new(vip?.addr(), port);
-    Some(ServiceKey::Address {
-        protocol: Protocol::Tcp,
-        socket,
-    })
+    Some(ServiceKey::Address { protocol, socket })
 }
 
 fn listed<Id: Copy + PartialEq>(

@@ -18,11 +18,9 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-use std::net::SocketAddr;
-
 use self::socket::{Failure, OpenFailure, Socket};
 use crate::kernel::{KernelError, VirtualServers};
-use crate::table::{ServiceKey, Step, Table};
+use crate::table::{Step, Table};
 
 /// The kernel's IPVS table, of the network namespace in which the first call is made.
 ///
@@ -37,26 +35,6 @@ impl Ipvs {
     /// Touches nothing yet.
     pub fn new() -> Self {
         Self::default()
-    }
-
-    /// Deletes a virtual service with its destinations; it may be gone already.
-    pub fn delete_service(&mut self, service: &ServiceKey) -> Result<(), KernelError> {
-        self.call(|socket| operation::delete_service(socket, service))
-            .map_err(|error| error.named(format!("delete virtual service {service}")))
-    }
-
-    /// Deletes a destination; it, or its service, may be gone already.
-    pub fn delete_destination(
-        &mut self,
-        service: &ServiceKey,
-        destination: SocketAddr,
-    ) -> Result<(), KernelError> {
-        self.call(|socket| operation::delete_destination(socket, service, destination))
-            .map_err(|error| {
-                error.named(format!(
-                    "delete destination {destination} of virtual service {service}"
-                ))
-            })
     }
 
     /// Lends the socket out. It comes back only if nothing about it is doubtful: not after a

@@ -44,6 +44,12 @@ pub(super) fn apply(kernel: &mut impl Transport, step: &Step) -> Result<(), Fail
         } => change_destination(kernel, service, *destination, to, |now| {
             merge::destination(now, from, to)
         }),
+        Step::DeleteDestination {
+            service,
+            destination,
+            ..
+        } => delete_destination(kernel, service, *destination),
+        Step::DeleteService { service, .. } => delete_service(kernel, service),
     }
 }
 
@@ -65,10 +71,7 @@ pub(super) fn dump(kernel: &mut impl Transport) -> Result<Table, Failure> {
 }
 
 /// Deletes a service and its destinations. One that is gone is no error.
-pub(super) fn delete_service(
-    kernel: &mut impl Transport,
-    service: &ServiceKey,
-) -> Result<(), Failure> {
+fn delete_service(kernel: &mut impl Transport, service: &ServiceKey) -> Result<(), Failure> {
     match kernel.command(Request::delete_service(service)?) {
         Err(failure) if failure.code() == Some(libc::ESRCH) => Ok(()),
         outcome => outcome,
@@ -76,7 +79,7 @@ pub(super) fn delete_service(
 }
 
 /// Deletes a destination. One that is gone, with or without its service, is no error.
-pub(super) fn delete_destination(
+fn delete_destination(
     kernel: &mut impl Transport,
     service: &ServiceKey,
     destination: SocketAddr,

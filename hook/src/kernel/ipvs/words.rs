@@ -33,6 +33,14 @@ pub(super) fn step(step: &Step) -> String {
             destination,
             ..
         } => format!("change destination {destination} of virtual service {service}"),
+        Step::DeleteDestination {
+            service,
+            destination,
+            ..
+        } => {
+            format!("delete destination {destination} of virtual service {service}")
+        }
+        Step::DeleteService { service, .. } => format!("delete virtual service {service}"),
     }
 }
 
