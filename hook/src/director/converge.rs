@@ -3,16 +3,16 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::record::Origin;
+use super::record::{Intents, Origin};
 use super::{About, Director, ServiceState, management};
 use crate::clock::Moment;
-use crate::config::{OnFailure, ServerId, ServiceId, VirtualService};
+use crate::config::{Config, OnFailure, ServerId, ServiceId, VirtualService};
 use crate::kernel::KernelError;
 use crate::operate::journal::Event;
 use crate::operate::plan;
 use crate::policy::{self, Candidate, Decision, FailOpenRules};
 use crate::reconcile::{self, WantedDestination, WantedService};
-use crate::table::{ServiceKey, Step};
+use crate::table::{ServiceKey, Step, Table};
 
 impl Director {
     /// Decides a service's weights anew and writes what differs. `losses` tells what somebody took
@@ -77,6 +77,7 @@ impl Director {
                 reconcile::steps(self.config.services[id.0].key, &wanted, &found)
             })
             .chain(management)
+            .chain(abandoned(&self.config, &self.records.intents, &found))
             .collect())
     }
 
@@ -146,24 +147,51 @@ impl Director {
     }
 
     fn carry_out(&mut self, about: About, step: &Step) -> Result<(), KernelError> {
-        let announced = written_weight(step).filter(|_| about.service.is_some());
-        if let Some((target, weight)) = &announced {
-            self.records
-                .intents
-                .announce(target, *weight)
-                .map_err(|source| KernelError::Refused {
-                    what: "writing `intents` in state_dir".to_owned(),
-                    source,
-                })?;
-        }
+        self.announce(about, step)
+            .map_err(|source| KernelError::Refused {
+                what: "writing `intents` in state_dir".to_owned(),
+                source,
+            })?;
         self.kernel.apply(step)?;
-        if let Some((target, weight)) = &announced {
-            // The kernel has it; a full disk only means that a restart sees it as pending.
-            let _ = self.records.intents.acknowledge(target, *weight);
-        }
+        // The kernel has it; a full disk only means that a restart sees it as pending.
+        let _ = self.acknowledge(about, step);
         step.follow(&mut self.table);
         self.note(Event::Step, about, plan::words(step));
         Ok(())
+    }
+
+    /// Puts on record what is about to be written. Weights of management services are not: they
+    /// are 1 whoever sets them.
+    fn announce(&mut self, about: About, step: &Step) -> std::io::Result<()> {
+        match (step, written_weight(step)) {
+            (Step::AddService { service, .. }, _) => {
+                self.records.intents.announce_creation(&service.to_string())
+            }
+            (_, Some((target, weight))) if about.service.is_some() => {
+                self.records.intents.announce(&target, weight)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn acknowledge(&mut self, about: About, step: &Step) -> std::io::Result<()> {
+        match (step, written_weight(step)) {
+            (Step::DeleteService { service, .. }, _) => self
+                .records
+                .intents
+                .acknowledge_deletion(&service.to_string()),
+            (_, Some((target, weight))) if about.service.is_some() => {
+                self.records.intents.acknowledge(&target, weight)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Deletes services that we created for an earlier configuration and that this one does not
+    /// name. What others created is left, and shown.
+    pub(super) fn delete_abandoned(&mut self) {
+        let steps = abandoned(&self.config, &self.records.intents, &self.table);
+        self.carry_out_all(About::default(), &steps, &[]);
     }
 
     /// Puts weights on record that are as we want them without our having written them, so that
@@ -261,9 +289,9 @@ pub(crate) fn wanted(
 
 /// The steps that a bare table needs when every server is healthy.
 pub fn plan_for_healthy(
-    config: &crate::config::Config,
+    config: &Config,
     wishes: &super::wishes::Wishes,
-    found: &crate::table::Table,
+    found: &Table,
 ) -> Vec<Step> {
     let weight = |key: ServiceKey, destination: SocketAddr, nominal: u32| {
         wishes
@@ -286,6 +314,24 @@ pub fn plan_for_healthy(
             reconcile::steps(service.key, &wanted, found)
         })
         .chain(management::steps(&management::of(config), found))
+        .collect()
+}
+
+/// The steps that delete what we created and the configuration no longer names.
+pub(crate) fn abandoned(config: &Config, intents: &Intents, found: &Table) -> Vec<Step> {
+    let named = |key: &ServiceKey| {
+        config.services.iter().any(|service| service.key == *key)
+            || management::of(config)
+                .iter()
+                .any(|service| service.is(*key))
+    };
+    found
+        .iter()
+        .filter(|(key, _)| !named(key) && intents.created(&key.to_string()))
+        .map(|(key, there)| Step::DeleteService {
+            service: *key,
+            from: there.settings.clone(),
+        })
         .collect()
 }
 

@@ -17,6 +17,13 @@ pub(super) struct ManagementService {
     wanted: WantedService,
 }
 
+impl ManagementService {
+    /// Whether this is the service with that identity.
+    pub(super) fn is(&self, key: ServiceKey) -> bool {
+        self.key == key
+    }
+}
+
 /// The management services of a configuration.
 pub(super) fn of(config: &Config) -> Vec<ManagementService> {
     let servers = config.servers.iter().enumerate();

@@ -208,6 +208,7 @@ impl Director {
         self.fingerprint = fingerprint;
         self.noted_error = self.table_error.take();
         self.adopt();
+        self.delete_abandoned();
         self.converge_management(&before);
         for service in (0..self.services.len()).map(ServiceId) {
             let losses = self.losses(service, &before);

@@ -1,7 +1,7 @@
 //! Whose weight is it? Every weight that we write is on record before it is written, so that a
 //! weight set by hand is told from our own, across a crash at any point.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -45,6 +45,7 @@ impl Entry {
 
     fn take(&mut self, line: &Line) {
         match line.state {
+            Phase::Created | Phase::Deleted => {}
             Phase::Pending => self.pending = Some(line.weight),
             Phase::Acknowledged => {
                 *self = Self {
@@ -59,8 +60,14 @@ impl Entry {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Phase {
+    /// This weight is about to be written.
     Pending,
+    /// The kernel has this weight.
     Acknowledged,
+    /// We are about to create this service.
+    Created,
+    /// This service is gone.
+    Deleted,
 }
 
 /// One line of the file.
@@ -92,6 +99,7 @@ pub struct Intents {
     file: File,
     lines: usize,
     entries: BTreeMap<Target, Entry>,
+    created: BTreeSet<Target>,
 }
 
 /// The file is written anew when it has this many lines more than destinations.
@@ -109,22 +117,24 @@ impl Intents {
             Err(error) => return Err(error),
         };
         let mut entries: BTreeMap<Target, Entry> = BTreeMap::new();
+        let mut created = BTreeSet::new();
         // A line torn by a crash announces a write that was never made.
         for line in text
             .lines()
             .filter_map(|line| serde_json::from_str::<Line>(line).ok())
         {
             if line.boot == identity.boot && line.namespace == identity.namespace {
-                entries.entry(line.target.clone()).or_default().take(&line);
+                take(&mut entries, &mut created, &line);
             }
         }
-        let file = rewrite(path, &identity, &entries)?;
+        let file = rewrite(path, &identity, &entries, &created)?;
         Ok(Self {
             identity,
             path: path.to_owned(),
             file,
             lines: 0,
             entries,
+            created,
         })
     }
 
@@ -149,16 +159,34 @@ impl Intents {
         self.append(target, weight, Phase::Acknowledged)
     }
 
+    /// Whether a virtual service is one that we created.
+    pub fn created(&self, service: &str) -> bool {
+        self.created.contains(service)
+    }
+
+    /// Notes that a virtual service is about to be created by us.
+    ///
+    /// # Errors
+    /// The file cannot be written; then the kernel must not be either.
+    pub fn announce_creation(&mut self, service: &str) -> io::Result<()> {
+        self.append(service, 0, Phase::Created)
+    }
+
+    /// Notes that a virtual service is gone.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn acknowledge_deletion(&mut self, service: &str) -> io::Result<()> {
+        self.append(service, 0, Phase::Deleted)
+    }
+
     fn append(&mut self, target: &str, weight: u32, state: Phase) -> io::Result<()> {
         let line = self.identity.line(target, weight, state);
         self.file.write_all(render(&line)?.as_bytes())?;
-        self.entries
-            .entry(target.to_owned())
-            .or_default()
-            .take(&line);
+        take(&mut self.entries, &mut self.created, &line);
         self.lines += 1;
         if self.lines > COMPACT_AFTER {
-            self.file = rewrite(&self.path, &self.identity, &self.entries)?;
+            self.file = rewrite(&self.path, &self.identity, &self.entries, &self.created)?;
             self.lines = 0;
         }
         Ok(())
@@ -181,13 +209,31 @@ fn render(line: &Line) -> io::Result<String> {
     Ok(serde_json::to_string(line).map_err(io::Error::other)? + "\n")
 }
 
+fn take(entries: &mut BTreeMap<Target, Entry>, created: &mut BTreeSet<Target>, line: &Line) {
+    match line.state {
+        Phase::Created => {
+            created.insert(line.target.clone());
+        }
+        Phase::Deleted => {
+            created.remove(&line.target);
+        }
+        Phase::Pending | Phase::Acknowledged => {
+            entries.entry(line.target.clone()).or_default().take(line);
+        }
+    }
+}
+
 /// Replaces the file by the shortest one that says the same, and opens it for appending.
 fn rewrite(
     path: &Path,
     identity: &TableIdentity,
     entries: &BTreeMap<Target, Entry>,
+    created: &BTreeSet<Target>,
 ) -> io::Result<File> {
     let mut text = String::new();
+    for service in created {
+        text += &render(&identity.line(service, 0, Phase::Created))?;
+    }
     for (target, entry) in entries {
         for (weight, state) in [
             (entry.acknowledged, Phase::Acknowledged),
@@ -264,6 +310,20 @@ mod tests {
             origin(&Intents::open(&path, elsewhere).unwrap(), 1),
             Origin::Unrecorded
         );
+    }
+
+    #[test]
+    fn a_service_is_ours_from_its_creation_to_its_deletion() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("intents");
+        Intents::open(&path, here())
+            .unwrap()
+            .announce_creation("fwm:80")
+            .unwrap();
+        let mut intents = Intents::open(&path, here()).unwrap();
+        assert!(intents.created("fwm:80") && !intents.created("fwm:7"));
+        intents.acknowledge_deletion("fwm:80").unwrap();
+        assert!(!Intents::open(&path, here()).unwrap().created("fwm:80"));
     }
 
     #[test]

@@ -443,3 +443,39 @@ fn a_management_service_leads_to_its_server_while_that_is_down_and_while_it_is_d
     let pending = director.director.pending(director.now).unwrap();
     assert_eq!(pending, []);
 }
+
+#[test]
+fn a_service_that_we_created_goes_with_its_section_and_one_that_we_found_stays() {
+    let bench = Bench::new();
+    let keys = || {
+        let table = bench.kernel.twin.lock().unwrap().dump().unwrap();
+        table.keys().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    bench.director().both_up();
+    let elsewhere = CONFIG.replace("fwmark = 80", "fwmark = 81");
+    bench.director_with(&elsewhere).both_up();
+    assert_eq!(keys(), ["fwm:81"]);
+    std::fs::remove_file(bench.folder.path().join("intents")).unwrap();
+    bench.director();
+    assert_eq!(
+        keys(),
+        ["fwm:80", "fwm:81"],
+        "without a record it is somebody else's"
+    );
+}
+
+#[test]
+fn a_udp_server_that_fails_is_removed_and_comes_back_with_its_weight() {
+    let bench = Bench::new();
+    let udp = CONFIG.replace(
+        "fwmark = 80",
+        "vip = \"192.0.2.1\"\nport = 53\nprotocol = \"udp\"",
+    );
+    let mut director = bench.director_with(&udp);
+    director.both_up();
+    assert_eq!(bench.kernel.weights(), [1, 1]);
+    director.fails(0).fails(0).fails(0);
+    assert_eq!(bench.kernel.weights(), [1]);
+    director.works(0).works(0);
+    assert_eq!(bench.kernel.weights(), [1, 1]);
+}
