@@ -1,6 +1,7 @@
 //! Carries steps out. The only part of the hook that touches the kernel.
 
 pub mod backend;
+pub mod connections;
 pub mod ipvs;
 pub mod memory;
 

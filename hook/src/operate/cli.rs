@@ -11,11 +11,12 @@ use serde_json::Value;
 
 use super::control::{self, Request};
 use super::plan;
+use super::sessions;
 use super::status::Status;
 use crate::config::Config;
 use crate::director::plan_for_healthy;
 use crate::director::wishes::Wishes;
-use crate::kernel::backend;
+use crate::kernel::{backend, connections};
 
 /// Exit code of a usage error (`EX_USAGE` of sysexits.h).
 const USAGE: u8 = 64;
@@ -50,6 +51,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Show the kernel's connections, by server
+    Sessions,
     /// Show what the running director knows
     Status {
         /// As JSON
@@ -89,6 +92,7 @@ fn carry_out(arguments: &Arguments) -> Result<ExitCode> {
         Command::Run => crate::run::run(config).map(|()| ExitCode::SUCCESS),
         Command::Verify => verify(arguments, &config),
         Command::Plan { json } => show_plan(&config, *json),
+        Command::Sessions => show_sessions(&config),
         Command::Status { json, watch: false } => show_status(&config, *json),
         Command::Status { json, watch: true } => watch_status(&config, *json),
     }
@@ -154,6 +158,12 @@ fn steps_without_director(config: &Config) -> Result<Vec<crate::table::Step>> {
         .dump()
         .context("reading the IPVS table")?;
     Ok(plan_for_healthy(config, &wishes, &table))
+}
+
+fn show_sessions(config: &Config) -> Result<ExitCode> {
+    let connections = connections::read().context("reading /proc/net/ip_vs_conn")?;
+    say(&sessions::page(config, &connections))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn nobody_runs(error: &io::Error) -> bool {

@@ -4,5 +4,6 @@ pub mod cli;
 pub mod control;
 pub mod journal;
 pub mod plan;
+pub mod sessions;
 pub mod status;
 mod timestamp;
