@@ -35,7 +35,7 @@ pub fn page(config: &Config, connections: &[Connection]) -> String {
 }
 
 fn block(page: &mut String, title: &str, connections: &[&Connection]) {
-    let (templates, sessions): (Vec<_>, Vec<_>) = connections
+    let (templates, sessions): (Vec<&Connection>, Vec<&Connection>) = connections
         .iter()
         .partition(|connection| connection.is_template());
     let established = sessions.iter().filter(|c| c.state == "ESTABLISHED").count();
