@@ -3,6 +3,7 @@
 pub mod backend;
 pub mod ipvs;
 pub mod memory;
+mod netlink;
 
 use crate::table::{Step, Table};
 
