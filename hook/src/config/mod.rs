@@ -12,6 +12,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub(crate) use fault::nearest;
 pub use fault::{Fault, Faults};
 use shared::verdict::Advice;
 

@@ -1,5 +1,6 @@
 //! Carries steps out. The only part of the hook that touches the kernel.
 
+pub mod address;
 pub mod backend;
 pub mod ipvs;
 pub mod memory;
