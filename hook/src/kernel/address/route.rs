@@ -192,8 +192,7 @@ mod tests {
             })
     }
 
-    /// What `ip link show` had read: `ip` asked, a 6.18 kernel answered for one end of a veth
-    /// pair (some of its many attributes left out).
+    /// After `linux/if_link.h`, with an attribute that is not known here.
     #[test]
     fn an_interface_is_read_from_the_kernels_bytes() {
         let mut bytes = Vec::new();
