@@ -104,7 +104,7 @@ fn locate(text: &str, offset: usize) -> (usize, usize, &str) {
 }
 
 /// The word among `known` that was probably meant by `written`.
-pub(super) fn nearest<'a>(
+pub(crate) fn nearest<'a>(
     written: &str,
     known: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {

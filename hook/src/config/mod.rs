@@ -15,6 +15,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use shared::verdict::Advice;
 
+pub(crate) use fault::nearest;
 pub use fault::{Fault, Faults};
 
 use crate::health::Rules;

@@ -1,9 +1,11 @@
 //! Carries steps out. The only part of the hook that touches the kernel.
 
+pub mod address;
 pub mod backend;
 pub mod connections;
 pub mod ipvs;
 pub mod memory;
+mod netlink;
 
 use crate::table::{Step, Table};
 

@@ -2,10 +2,7 @@
 
 use netlink_packet_core::{DecodeError, DefaultNla, Emitable, NLA_F_NESTED, NLA_HEADER_SIZE};
 
-/// A request that cannot be put into bytes; nothing was sent.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub(super) struct EncodeError(pub(super) String);
+pub(super) use crate::kernel::netlink::EncodeError;
 
 /// Reads one value; an error names the attribute and shows its bytes.
 pub(super) fn read<T>(

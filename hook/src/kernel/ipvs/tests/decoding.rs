@@ -221,3 +221,11 @@ fn an_error_names_the_attribute_and_shows_its_bytes() {
     let error = service::decode(&missing).unwrap_err().to_string();
     assert!(error.contains("IPVS_SVC_ATTR_FLAGS is missing"), "{error}");
 }
+
+#[test]
+fn the_number_of_the_family_is_found_in_the_controllers_reply() {
+    // CTRL_ATTR_FAMILY_NAME "IPVS", then CTRL_ATTR_FAMILY_ID 0x20.
+    let reply = hex("09000200 49505653 00000000 06000100 20000000");
+    assert_eq!(answer::family_id(&reply).unwrap(), 0x20);
+    assert!(answer::family_id(&reply[..12]).is_err());
+}

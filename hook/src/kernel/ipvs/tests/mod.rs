@@ -1,6 +1,5 @@
 //! Tests of the pure parts: bytes captured from a kernel, round trips, and any bytes at all.
 
-mod answers;
 mod captured;
 mod decoding;
 mod encoding;

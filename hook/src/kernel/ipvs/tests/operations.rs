@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 
 use netlink_packet_core::{DecodeError, DefaultNla};
 
-use super::super::answer::Refusal;
 use super::super::operation;
 use super::super::request::Request;
 use super::super::socket::{Failure, Transport};
 use super::{at, marked, natted, scheduled_by};
+use crate::kernel::netlink::Refusal;
 use crate::table::{DestinationSettings, Step, Table};
 
 const HEADERS: usize = 20;

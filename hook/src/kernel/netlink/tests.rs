@@ -1,6 +1,9 @@
 //! Datagrams are taken apart: replies, acknowledgements, refusals, ends of dumps.
 
-use super::super::answer::{self, Answer, Refusal};
+use proptest::prelude::*;
+
+use super::answer::{self, Answer};
+use super::{Refusal, Reply};
 
 const SEQUENCE: u32 = 7;
 const CAPPED: u16 = 0x100;
@@ -45,6 +48,13 @@ fn only(datagram: &[u8]) -> Answer<'_> {
     answers.remove(0)
 }
 
+fn reply(payload: &[u8]) -> Answer<'_> {
+    Answer::Reply(Reply {
+        kind: FAMILY,
+        payload,
+    })
+}
+
 fn refused(code: i32, text: Option<&str>) -> Answer<'static> {
     let text = text.map(str::to_owned);
     Answer::Refused(Refusal { code, text })
@@ -52,7 +62,7 @@ fn refused(code: i32, text: Option<&str>) -> Answer<'static> {
 
 #[test]
 fn several_messages_in_one_datagram_are_found_by_their_aligned_lengths() {
-    // 5 bytes behind the generic header: the next message starts 3 bytes later than this ends.
+    // 9 bytes behind the netlink header: the next message starts 3 bytes later than this ends.
     let first = message(FAMILY, 2, SEQUENCE, &[1, 1, 0, 0, 10, 20, 30, 40, 50]);
     let second = message(FAMILY, 2, SEQUENCE, &[1, 1, 0, 0, 60, 70, 80, 90]);
     let datagram = [first, second, message(DONE, 2, SEQUENCE, &[0; 4])].concat();
@@ -60,8 +70,8 @@ fn several_messages_in_one_datagram_are_found_by_their_aligned_lengths() {
     assert_eq!(
         parts.answers,
         [
-            Answer::Reply(&[10, 20, 30, 40, 50]),
-            Answer::Reply(&[60, 70, 80, 90]),
+            reply(&[1, 1, 0, 0, 10, 20, 30, 40, 50]),
+            reply(&[1, 1, 0, 0, 60, 70, 80, 90]),
             Answer::End,
         ]
     );
@@ -151,10 +161,30 @@ fn lost_data_and_broken_lengths_are_errors() {
     }
 }
 
-#[test]
-fn the_number_of_the_family_is_found_in_the_controllers_reply() {
-    // CTRL_ATTR_FAMILY_NAME "IPVS", then CTRL_ATTR_FAMILY_ID 0x20.
-    let reply = super::hex("09000200 49505653 00000000 06000100 20000000");
-    assert_eq!(answer::family_id(&reply).unwrap(), 0x20);
-    assert!(answer::family_id(&reply[..12]).is_err());
+proptest! {
+    #[test]
+    fn no_datagram_makes_the_splitter_panic_or_give_more_than_it_has(
+        kind in prop_oneof![0u16..6, Just(32)],
+        flags: u16,
+        length in prop_oneof![Just(None), any::<u32>().prop_map(Some)],
+        payload in proptest::collection::vec(any::<u8>(), 0..200),
+        rest in proptest::collection::vec(any::<u8>(), 0..200),
+    ) {
+        let length = length.unwrap_or(16 + payload.len() as u32);
+        let mut datagram = length.to_ne_bytes().to_vec();
+        datagram.extend(kind.to_ne_bytes());
+        datagram.extend(flags.to_ne_bytes());
+        datagram.extend(7u32.to_ne_bytes());
+        datagram.extend([0; 4]);
+        datagram.extend(&payload);
+        datagram.extend(rest);
+        if let Ok(parts) = answer::split(&datagram, 7) {
+            let given: usize = parts.answers.iter().map(|answer| match answer {
+                Answer::Reply(reply) => reply.payload.len(),
+                Answer::End | Answer::Refused(_) => 0,
+            }).sum();
+            prop_assert!(given <= datagram.len());
+        }
+        let _ = answer::split(&payload, 7);
+    }
 }

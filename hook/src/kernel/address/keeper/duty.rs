@@ -1,0 +1,376 @@
+//! One address: what is to be done about it now.
+
+use std::time::Duration;
+
+use super::jitter::Jitter;
+use super::{Change, Timing};
+use crate::clock::Moment;
+use crate::kernel::address::preflight::Site;
+use crate::kernel::address::{Heard, Mac, Saying};
+
+/// Three probes, the answers to the last awaited as long as RFC 5227 section 1.1 (`PROBE_NUM`,
+/// `PROBE_MAX`) in proportion: about a second in all, where the RFC takes seven.
+const PROBES: u32 = 3;
+const PROBE_WAIT: Duration = Duration::from_millis(100);
+const PROBE_GAP: Duration = Duration::from_millis(250);
+const PROBE_JITTER: Duration = Duration::from_millis(50);
+const ANSWER_WAIT: Duration = Duration::from_millis(400);
+
+/// What is said within this time of our own question is an answer to it, and calls for no defence.
+const ANSWER_WINDOW: Duration = Duration::from_secs(2);
+
+/// A new address is announced this often, at this distance.
+const BURST: u32 = 5;
+const BURST_GAP: Duration = Duration::from_secs(1);
+
+/// After so many retry times of silence another holder counts as gone.
+const FORGOTTEN_AFTER: u32 = 3;
+
+/// Something to do about an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Act {
+    /// Ask whether anybody holds it.
+    Probe,
+    /// Ask whether anybody else holds it.
+    Inquire,
+    /// Announce it.
+    Announce,
+    /// Add it.
+    Add,
+    /// Tell the director.
+    Tell(Change),
+}
+
+/// One address and what is known of it.
+#[derive(Clone, Debug)]
+pub(super) struct Duty {
+    state: State,
+    rival: Option<Rival>,
+    told: Option<String>,
+    blocked: bool,
+}
+
+#[derive(Clone, Debug)]
+enum State {
+    Missing {
+        reason: Reason,
+        probe_at: Moment,
+    },
+    Probing {
+        reason: Reason,
+        asked: u32,
+        next: Moment,
+    },
+    Held(Held),
+}
+
+/// Why an address is taken.
+#[derive(Clone, Copy, Debug)]
+enum Reason {
+    Wanted,
+    Deleted,
+}
+
+#[derive(Clone, Debug)]
+struct Held {
+    since: Moment,
+    /// Announcements left of the first ones.
+    burst: u32,
+    next: Moment,
+    announced: Option<Moment>,
+    inquired: Option<Moment>,
+}
+
+impl Held {
+    fn since(now: Moment) -> Self {
+        Self {
+            since: now,
+            burst: BURST,
+            next: now,
+            announced: None,
+            inquired: None,
+        }
+    }
+}
+
+/// Another holder.
+#[derive(Clone, Copy, Debug)]
+struct Rival {
+    holder: Mac,
+    heard: Moment,
+    told: Moment,
+}
+
+impl Duty {
+    /// Nothing is known yet; the first step looks.
+    pub(super) fn new() -> Self {
+        Self {
+            state: State::Missing {
+                reason: Reason::Wanted,
+                probe_at: Moment::default(),
+            },
+            rival: None,
+            told: None,
+            blocked: true,
+        }
+    }
+
+    /// When there is something to do even if nothing is heard and nothing changes.
+    pub(super) fn due(&self) -> Option<Moment> {
+        if self.blocked {
+            return None;
+        }
+        Some(match &self.state {
+            State::Missing { probe_at, .. } => *probe_at,
+            State::Probing { next, .. } => *next,
+            State::Held(held) => held.next,
+        })
+    }
+
+    /// What is to be done now, given the interfaces as they were read at `read`.
+    pub(super) fn step(
+        &mut self,
+        site: &Site<'_>,
+        words: Option<String>,
+        read: Moment,
+        now: Moment,
+        timing: &Timing,
+        jitter: &mut Jitter,
+    ) -> Vec<Act> {
+        let mut acts: Vec<Act> = words
+            .and_then(|words| self.fail(words))
+            .into_iter()
+            .collect();
+        acts.extend(self.look(site.held, read, now));
+        self.blocked = site.obstacle.is_some();
+        if self.blocked {
+            self.begin_anew(now);
+            return acts;
+        }
+        match site.interface.and_then(|interface| interface.mac) {
+            Some(_) => acts.extend(self.speak(now, timing, jitter)),
+            None => acts.extend(self.hold_in_silence(now, timing)),
+        }
+        acts
+    }
+
+    /// Compares with what was read. What was read before the address was added says nothing.
+    fn look(&mut self, is_held: bool, read: Moment, now: Moment) -> Option<Act> {
+        match (&self.state, is_held) {
+            (State::Missing { .. } | State::Probing { .. }, true) => {
+                self.state = State::Held(Held::since(now));
+                self.rival = None;
+                Some(Act::Tell(Change::Found))
+            }
+            (State::Held(held), false) if read > held.since => {
+                self.state = State::Missing {
+                    reason: Reason::Deleted,
+                    probe_at: now,
+                };
+                self.rival = None;
+                None
+            }
+            _ => None,
+        }
+    }
+
+    /// After an obstacle is gone neighbours are asked and told as at the beginning.
+    fn begin_anew(&mut self, now: Moment) {
+        match &mut self.state {
+            State::Missing { probe_at, .. } => *probe_at = now,
+            State::Probing { reason, .. } => {
+                self.state = State::Missing {
+                    reason: *reason,
+                    probe_at: now,
+                };
+            }
+            State::Held(held) => {
+                held.burst = BURST;
+                held.next = now;
+            }
+        }
+    }
+
+    /// On an interface without neighbours that could be asked.
+    fn hold_in_silence(&mut self, now: Moment, timing: &Timing) -> Vec<Act> {
+        match &mut self.state {
+            State::Missing { probe_at, .. } if *probe_at > now => Vec::new(),
+            State::Missing { .. } | State::Probing { .. } => vec![Act::Add],
+            State::Held(held) => {
+                held.next = now + timing.refresh;
+                self.recover().into_iter().collect()
+            }
+        }
+    }
+
+    fn speak(&mut self, now: Moment, timing: &Timing, jitter: &mut Jitter) -> Vec<Act> {
+        if self.due().is_some_and(|due| due > now) {
+            return Vec::new();
+        }
+        match &mut self.state {
+            State::Missing { reason, .. } => {
+                self.state = State::Probing {
+                    reason: *reason,
+                    asked: 0,
+                    next: now + jitter.up_to(PROBE_WAIT),
+                };
+                Vec::new()
+            }
+            State::Probing { asked, .. } if *asked == PROBES => vec![Act::Add],
+            State::Probing { asked, next, .. } => {
+                *asked += 1;
+                let wait = if *asked == PROBES {
+                    ANSWER_WAIT
+                } else {
+                    PROBE_GAP + jitter.up_to(PROBE_JITTER)
+                };
+                *next = now + wait;
+                vec![Act::Probe]
+            }
+            State::Held(held) => match self.rival {
+                None => refresh(held, now, timing),
+                Some(rival) if now.since(rival.heard) >= timing.retry * FORGOTTEN_AFTER => {
+                    *held = Held::since(now);
+                    self.rival = None;
+                    vec![Act::Tell(Change::ConflictEnded)]
+                }
+                Some(_) => {
+                    held.inquired = Some(now);
+                    held.next = now + timing.retry;
+                    vec![Act::Inquire]
+                }
+            },
+        }
+    }
+
+    /// Takes in what another machine says about the address.
+    pub(super) fn hear(
+        &mut self,
+        heard: &Heard,
+        now: Moment,
+        timing: &Timing,
+        jitter: &mut Jitter,
+    ) -> Vec<Act> {
+        match (&mut self.state, heard.saying) {
+            (State::Probing { reason, .. }, _) => {
+                self.state = State::Missing {
+                    reason: *reason,
+                    probe_at: now + timing.retry + jitter.up_to(timing.retry / 5),
+                };
+                let holder = heard.by;
+                let news = self.meet(holder, now, timing);
+                news.then_some(Act::Tell(Change::Conflict { holder }))
+                    .into_iter()
+                    .collect()
+            }
+            (State::Held(held), Saying::Claims) => {
+                let defence = defend(held, now, timing);
+                if self.rival.is_none() {
+                    held.burst = 0;
+                    held.next = now + timing.retry;
+                }
+                let holder = heard.by;
+                let news = self.meet(holder, now, timing);
+                let tell = news.then_some(Act::Tell(Change::Contested { holder }));
+                defence.into_iter().chain(tell).collect()
+            }
+            // Waiting, another holder changes nothing; while we hold it, the kernel answers.
+            (State::Missing { .. }, _) | (State::Held(_), Saying::Asks) => Vec::new(),
+        }
+    }
+
+    /// Whether this holder is worth telling of: a new one, but not two that take turns.
+    fn meet(&mut self, holder: Mac, now: Moment, timing: &Timing) -> bool {
+        let news = self
+            .rival
+            .is_none_or(|known| known.holder != holder && now.since(known.told) >= timing.retry);
+        match &mut self.rival {
+            Some(known) if !news => known.heard = now,
+            rival => {
+                *rival = Some(Rival {
+                    holder,
+                    heard: now,
+                    told: now,
+                });
+            }
+        }
+        news
+    }
+
+    /// The address was added.
+    pub(super) fn added(&mut self, now: Moment) -> Vec<Act> {
+        let change = match &self.state {
+            State::Missing {
+                reason: Reason::Deleted,
+                ..
+            }
+            | State::Probing {
+                reason: Reason::Deleted,
+                ..
+            } => Change::Repaired,
+            _ => Change::Added,
+        };
+        self.state = State::Held(Held::since(now));
+        let ended = self.rival.take().map(|_| Act::Tell(Change::ConflictEnded));
+        ended.into_iter().chain([Act::Tell(change)]).collect()
+    }
+
+    /// The address was announced: whatever failed works again.
+    pub(super) fn recover(&mut self) -> Option<Act> {
+        self.told.take().map(|_| Act::Tell(Change::FailureEnded))
+    }
+
+    /// An act failed. It is tried again after a while.
+    pub(super) fn failed(&mut self, words: String, now: Moment, timing: &Timing) -> Option<Act> {
+        let again = now + timing.retry;
+        match &mut self.state {
+            State::Missing { probe_at, .. } => *probe_at = again,
+            State::Probing { reason, .. } => {
+                self.state = State::Missing {
+                    reason: *reason,
+                    probe_at: again,
+                };
+            }
+            State::Held(held) => held.next = again,
+        }
+        self.fail(words)
+    }
+
+    fn fail(&mut self, words: String) -> Option<Act> {
+        if self.told.as_ref() == Some(&words) {
+            return None;
+        }
+        self.told = Some(words.clone());
+        Some(Act::Tell(Change::Failed { words }))
+    }
+}
+
+/// Announcements of an address that nobody contests; with each refresh it is asked whether that
+/// is still so, for a silent holder is heard of in no other way.
+fn refresh(held: &mut Held, now: Moment, timing: &Timing) -> Vec<Act> {
+    let mut acts = vec![Act::Announce];
+    if held.burst == BURST || held.burst == 0 {
+        held.inquired = Some(now);
+        acts.push(Act::Inquire);
+    }
+    held.announced = Some(now);
+    held.burst = held.burst.saturating_sub(1);
+    let wait = if held.burst > 0 {
+        BURST_GAP
+    } else {
+        timing.refresh
+    };
+    held.next = now + wait;
+    acts
+}
+
+/// RFC 5227 section 2.4 (c): the address is kept, and defended once in a while, so that two
+/// holders do not answer each other for ever.
+fn defend(held: &mut Held, now: Moment, timing: &Timing) -> Option<Act> {
+    let within = |at: Option<Moment>, time| at.is_some_and(|at| now.since(at) < time);
+    if within(held.inquired, ANSWER_WINDOW) || within(held.announced, timing.retry) {
+        return None;
+    }
+    held.announced = Some(now);
+    Some(Act::Announce)
+}

@@ -1,0 +1,165 @@
+//! The keeper's thread: reads, carries out, listens, tells.
+
+use std::collections::VecDeque;
+use std::io::PipeReader;
+use std::os::fd::AsFd;
+use std::thread;
+use std::time::Duration;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use tokio::sync::mpsc::Sender;
+use tokio::sync::mpsc::error::TrySendError;
+
+use super::duties::{Duties, Order, View};
+use super::duty::Act;
+use super::{AddressEvent, Timing};
+use crate::clock::{Clock, Moment};
+use crate::kernel::address::{AddressError, Addresses, Claim};
+
+/// After an error that would return at once for ever.
+const BREATH: Duration = Duration::from_secs(1);
+
+/// What the thread owns.
+#[derive(Debug)]
+pub(super) struct Work<A> {
+    duties: Duties,
+    addresses: A,
+    view: Option<View>,
+    next_read: Moment,
+    timing: Timing,
+    clock: Clock,
+    events: Sender<AddressEvent>,
+    unsent: VecDeque<AddressEvent>,
+}
+
+impl<A: Addresses> Work<A> {
+    /// Touches nothing yet.
+    pub(super) fn new(
+        duties: Duties,
+        addresses: A,
+        timing: Timing,
+        clock: Clock,
+        events: Sender<AddressEvent>,
+    ) -> Self {
+        Self {
+            duties,
+            addresses,
+            view: None,
+            next_read: Moment::default(),
+            timing,
+            clock,
+            events,
+            unsent: VecDeque::new(),
+        }
+    }
+
+    /// Works until the other end of `waker` is closed.
+    pub(super) fn run(&mut self, waker: &PipeReader) {
+        while !is_closed(waker) {
+            self.round();
+            self.listen(waker);
+            self.send_events();
+        }
+    }
+
+    /// Everything that is due. Adding an address makes its announcement due at once.
+    fn round(&mut self) {
+        let now = self.clock.now();
+        if now >= self.next_read {
+            self.read(now);
+        }
+        if let Some(view) = &self.view {
+            let orders = self.duties.step(view, now);
+            self.carry_out(orders);
+        }
+    }
+
+    fn read(&mut self, now: Moment) {
+        self.next_read = now + self.timing.period;
+        match self.addresses.interfaces() {
+            Ok(interfaces) => {
+                self.view = Some(View {
+                    interfaces,
+                    read: now,
+                });
+            }
+            Err(error) => {
+                let orders = self.duties.all_failed(&error.to_string(), now);
+                self.carry_out(orders);
+            }
+        }
+    }
+
+    fn listen(&mut self, waker: &PipeReader) {
+        let now = self.clock.now();
+        let due = self.duties.due().unwrap_or(self.next_read);
+        let limit = due.min(self.next_read).since(now);
+        let heard = match self.addresses.hear(waker.as_fd(), limit) {
+            Ok(heard) => heard,
+            Err(error) => {
+                let words = format!("listen to the neighbours: {error}");
+                let orders = self.duties.all_failed(&words, now);
+                self.carry_out(orders);
+                thread::sleep(BREATH);
+                return;
+            }
+        };
+        for heard in heard {
+            if let Some(view) = &self.view {
+                let orders = self.duties.hear(&heard, view, self.clock.now());
+                self.carry_out(orders);
+            }
+        }
+    }
+
+    fn carry_out(&mut self, orders: Vec<Order>) {
+        let mut orders = VecDeque::from(orders);
+        while let Some((at, act)) = orders.pop_front() {
+            let outcome = match act {
+                Act::Tell(change) => {
+                    self.unsent.extend(self.duties.event(at, change));
+                    continue;
+                }
+                _ => self.perform(at, &act),
+            };
+            let now = self.clock.now();
+            orders.extend(match outcome {
+                Ok(()) => self.duties.done(at, &act, now),
+                Err(error) => self.duties.failed(at, error.to_string(), now),
+            });
+        }
+    }
+
+    fn perform(&mut self, at: usize, act: &Act) -> Result<(), AddressError> {
+        let Some(Claim { wanted, role }) = self.duties.claim(at) else {
+            return Ok(());
+        };
+        let view = self.view.iter().flat_map(|view| &view.interfaces);
+        let Some(interface) = view.into_iter().find(|it| it.name == wanted.interface) else {
+            return Ok(());
+        };
+        let (kernel, address) = (&mut self.addresses, wanted.address);
+        match act {
+            Act::Probe => kernel.probe(interface, address.addr()),
+            Act::Inquire => kernel.inquire(interface, address.addr()),
+            Act::Announce => kernel.announce(interface, address.addr()),
+            Act::Add => kernel.add(interface, address, *role),
+            Act::Tell(_) => Ok(()),
+        }
+    }
+
+    /// Events that find no room wait: a director that hangs must not stop the defence.
+    fn send_events(&mut self) {
+        while let Some(event) = self.unsent.pop_front() {
+            if let Err(TrySendError::Full(event)) = self.events.try_send(event) {
+                self.unsent.push_front(event);
+                return;
+            }
+        }
+    }
+}
+
+fn is_closed(waker: &PipeReader) -> bool {
+    let mut end = [PollFd::new(waker.as_fd(), PollFlags::empty())];
+    poll(&mut end, PollTimeout::ZERO).is_ok_and(|closed| closed > 0)
+}

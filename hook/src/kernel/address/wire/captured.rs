@@ -1,0 +1,39 @@
+//! Frames that Linux 6.18 sent on a veth pair between 02:00:00:00:00:0a (192.0.2.1, 2001:db8::1)
+//! and 02:00:00:00:00:0b (192.0.2.2, 2001:db8::2).
+
+/// Who has 192.0.2.2? Tell 192.0.2.1.
+pub(super) const ARP_REQUEST: &str = "ffffffffffff 02000000000a 0806
+    0001080006040001 02000000000a c0000201 000000000000 c0000202";
+
+/// 192.0.2.2 is at 02:00:00:00:00:0b.
+pub(super) const ARP_REPLY: &str = "02000000000a 02000000000b 0806
+    0001080006040002 02000000000b c0000202 02000000000a c0000201";
+
+/// Duplicate address detection of 2001:db8::2, with a nonce (RFC 7527).
+pub(super) const DAD: &str = "3333ff000002 02000000000b 86dd
+    6000000000203aff 00000000000000000000000000000000 ff0200000000000000000001ff000002
+    8700328500000000 20010db8000000000000000000000002 0e01256071df751d";
+
+/// Unsolicited advertisement of 2001:db8::2 (`ndisc_notify`), by a host.
+pub(super) const ADVERTISEMENT: &str = "333300000001 02000000000b 86dd
+    6000000000203aff 20010db8000000000000000000000002 ff020000000000000000000000000001
+    8800f91e20000000 20010db8000000000000000000000002 020102000000000b";
+
+/// 2001:db8::1 looks for 2001:db8::2.
+pub(super) const SOLICITATION: &str = "3333ff000002 02000000000a 86dd
+    6000000000203aff 20010db8000000000000000000000001 ff0200000000000000000001ff000002
+    87001c1e00000000 20010db8000000000000000000000002 010102000000000a";
+
+/// The answer, for 2001:db8::1 alone.
+pub(super) const SOLICITED_ADVERTISEMENT: &str = "02000000000a 02000000000b 86dd
+    6000000000203aff 20010db8000000000000000000000002 20010db8000000000000000000000001
+    88008a6860000000 20010db8000000000000000000000002 020102000000000b";
+
+/// Bytes from their hexadecimal form; white space is allowed.
+pub(super) fn bytes(text: &str) -> Vec<u8> {
+    let digits: String = text.split_whitespace().collect();
+    (0..digits.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap())
+        .collect()
+}
