@@ -7,6 +7,7 @@ pub mod clock;
 pub mod config;
 pub mod director;
 pub mod health;
+pub mod host;
 pub mod intake;
 pub mod kernel;
 pub mod operate;

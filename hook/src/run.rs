@@ -16,11 +16,13 @@ use crate::config::Config;
 use crate::director::record::Intents;
 use crate::director::wishes::Wishes;
 use crate::director::{Director, Records, Report};
+use crate::host::{self, Keepers, Keeping, Parts};
 use crate::intake;
 use crate::kernel::backend;
 use crate::operate::control::{self, Asked, Request};
 use crate::operate::journal::Journal;
 use crate::operate::plan;
+use crate::setup::Setup;
 
 /// Runs until SIGTERM or SIGINT. Nothing is touched before everything that can be refused has
 /// been: the state folder, the lock, the control socket, the table.
@@ -28,16 +30,25 @@ use crate::operate::plan;
 /// # Errors
 /// What could not be had, with what to do about it.
 pub fn run(config: Config) -> Result<()> {
+    let setup = Setup::of(&config);
+    let mut parts = Parts::of(config.director.backend);
+    let obstacles = host::preflight(&setup, &mut parts);
+    if !obstacles.is_empty() {
+        bail!(
+            "nothing was touched, since the set-up cannot be carried out:\n  {}",
+            obstacles.join("\n  ")
+        );
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("starting the runtime")?;
-    let ended = runtime.block_on(direct(config));
+    let ended = runtime.block_on(direct(config, setup, parts));
     runtime.shutdown_background();
     ended
 }
 
-async fn direct(config: Config) -> Result<()> {
+async fn direct(config: Config, setup: Setup, parts: Parts) -> Result<()> {
     let clock = Clock::start();
     let _lock = lock(&config.director.state_dir)?;
     let socket = config.director.control.clone();
@@ -46,7 +57,13 @@ async fn direct(config: Config) -> Result<()> {
     let records = records(&config)?;
     let kernel = backend::open(config.director.backend);
     let mut director = Director::start(config, kernel, records, clock.now())?;
-    let ended = follow(&mut director, listener, clock).await;
+    let period = director.config().director.reconcile_interval;
+    let (tell, told) = mpsc::channel(64);
+    let keeping =
+        Keeping::start(setup.clone(), parts, period, tell).context("starting a thread")?;
+    let keepers =
+        Keepers::start(&setup, keeping, told, period, clock).context("starting a thread")?;
+    let ended = follow(&mut director, listener, keepers, clock).await;
     let _ = std::fs::remove_file(&socket);
     ended
 }
@@ -78,7 +95,12 @@ fn records(config: &Config) -> Result<Records> {
     })
 }
 
-async fn follow(director: &mut Director, listener: UnixListener, clock: Clock) -> Result<()> {
+async fn follow(
+    director: &mut Director,
+    listener: UnixListener,
+    mut keepers: Keepers,
+    clock: Clock,
+) -> Result<()> {
     let mut signals = Signals::listen()?;
     let (reports_in, mut reports) = mpsc::channel::<Report>(1024);
     let (asked_in, mut asked) = mpsc::channel::<Asked>(16);
@@ -93,6 +115,7 @@ async fn follow(director: &mut Director, listener: UnixListener, clock: Clock) -
             Some((request, answer)) = asked.recv() => {
                 let _ = answer.send(reply(director, &request, clock));
             }
+            event = keepers.next() => director.host_event(event),
             stop = signals.next() => match stop {
                 Asking::Stop(name) => {
                     director.stop(name);
@@ -111,7 +134,7 @@ fn reply(director: &mut Director, request: &Request, clock: Clock) -> Value {
         Request::Status => serde_json::to_value(director.status())
             .unwrap_or_else(|error| json!({ "error": error.to_string() })),
         Request::Plan => match director.pending(clock.now()) {
-            Ok(steps) => plan::reply(&steps),
+            Ok(steps) => plan::reply(&steps, &host::pending(&Setup::of(director.config()))),
             Err(error) => json!({ "error": error.to_string() }),
         },
     }

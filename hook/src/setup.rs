@@ -17,6 +17,8 @@ pub struct Setup {
     pub firewall: Firewall,
     /// Kernel parameters, by their names in `sysctl(8)`.
     pub sysctls: Vec<WantedSysctl>,
+    /// Which of the addresses is the inside gateway.
+    pub gateway: Option<IpAddr>,
 }
 
 /// An address on an interface.
@@ -110,6 +112,30 @@ pub enum HostStep {
     },
 }
 
+impl HostStep {
+    /// The step in words.
+    pub fn words(&self) -> String {
+        match self {
+            Self::SetSysctl { name, from, to } => format!("set sysctl {name}: {from} -> {to}"),
+            Self::ReplaceFirewall {
+                was_there: true, ..
+            } => "replace nftables table inet governess, which is not as wanted".to_owned(),
+            Self::ReplaceFirewall {
+                was_there: false,
+                to,
+            } => format!(
+                "add nftables table inet governess ({} marks, {} masquerade)",
+                to.marks.len(),
+                to.masquerade.len()
+            ),
+            Self::AddAddress { address } => format!(
+                "add address {} to {} ({}), after nobody else was found to hold it",
+                address.address, address.interface, address.purpose
+            ),
+        }
+    }
+}
+
 impl Setup {
     /// What a configuration asks of the host. The table in memory asks nothing of it.
     pub fn of(config: &Config) -> Self {
@@ -120,6 +146,11 @@ impl Setup {
             addresses: addresses(config),
             firewall: firewall(config),
             sysctls: sysctls(config),
+            gateway: config
+                .nat
+                .as_ref()
+                .and_then(|nat| nat.gateway)
+                .map(|net| net.addr()),
         }
     }
 }

@@ -21,6 +21,7 @@ use shared::verdict::{Condition, Kind, Verdict};
 use crate::clock::Moment;
 use crate::config::{CheckId, Config, ServerId, ServiceId};
 use crate::health::{self, Others, Reading, Rules, State, Streak};
+use crate::host::HostEvent;
 use crate::kernel::{KernelError, VirtualServers};
 use crate::operate::journal::{Entry, Event, Journal};
 use crate::policy::Pool;
@@ -94,6 +95,7 @@ pub struct Director {
     fingerprint: Option<String>,
     table_error: Option<String>,
     noted_error: Option<String>,
+    host_problems: BTreeMap<String, String>,
     started: Moment,
 }
 
@@ -146,6 +148,7 @@ impl Director {
             fingerprint: None,
             table_error: None,
             noted_error: None,
+            host_problems: BTreeMap::new(),
             started: now,
         };
         director.note_start();
@@ -186,6 +189,15 @@ impl Director {
         } else if let Err(error) = self.reread(now) {
             self.note_table_error(About::default(), error.to_string());
         }
+    }
+
+    /// Notes what happened to the host's set-up, and what is wrong with it from now on.
+    pub fn host_event(&mut self, told: HostEvent) {
+        self.note(told.event, About::default(), told.reason);
+        match told.problem.words {
+            Some(words) => self.host_problems.insert(told.problem.thing, words),
+            None => self.host_problems.remove(&told.problem.thing),
+        };
     }
 
     /// Notes the end of the run; the table stays as it is.

@@ -20,6 +20,7 @@ impl Director {
             backend: self.config.director.backend.name().to_owned(),
             config_digest: self.config.digest.clone(),
             table_error: self.table_error.clone(),
+            host_problems: self.host_problems.clone(),
             services: (0..self.services.len())
                 .map(|id| self.service_status(ServiceId(id)))
                 .collect(),

@@ -2,11 +2,11 @@
 
 pub mod address;
 pub mod backend;
-mod netlink;
 pub mod connections;
 pub mod firewall;
 pub mod ipvs;
 pub mod memory;
+mod netlink;
 pub mod sysctl;
 
 use crate::table::{Step, Table};

@@ -16,7 +16,9 @@ use super::status::Status;
 use crate::config::Config;
 use crate::director::plan_for_healthy;
 use crate::director::wishes::Wishes;
+use crate::host;
 use crate::kernel::{backend, connections};
+use crate::setup::Setup;
 
 /// Exit code of a usage error (`EX_USAGE` of sysexits.h).
 const USAGE: u8 = 64;
@@ -115,25 +117,31 @@ fn show_plan(config: &Config, json: bool) -> Result<ExitCode> {
         Ok(plan) => (None, plan),
         Err(error) if nobody_runs(&error) => (
             Some("no director runs; all servers are assumed to be healthy"),
-            plan::reply(&steps_without_director(config)?),
+            plan_without_director(config)?,
         ),
         Err(error) => return Err(error).context("asking the running director"),
     };
-    let words: Vec<&str> = plan["words"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .collect();
+    let strings = |key: &str| -> Vec<&str> {
+        plan[key]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect()
+    };
+    let (words, problems) = (strings("words"), strings("problems"));
     if json {
         say(&format!("{}\n", plan["plan"]))?;
     } else {
         say(&plan_page(remark, &words))?;
     }
-    Ok(if words.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(2)
+    for problem in &problems {
+        let _ = writeln!(io::stderr(), "governess: {problem}");
+    }
+    Ok(match (problems.is_empty(), words.is_empty()) {
+        (false, _) => ExitCode::FAILURE,
+        (true, true) => ExitCode::SUCCESS,
+        (true, false) => ExitCode::from(2),
     })
 }
 
@@ -151,13 +159,20 @@ fn plan_page(remark: Option<&str>, words: &[&str]) -> String {
     page
 }
 
-fn steps_without_director(config: &Config) -> Result<Vec<crate::table::Step>> {
+fn plan_without_director(config: &Config) -> Result<Value> {
     let path = config.director.state_dir.join("wishes.json");
     let wishes = Wishes::open(&path).with_context(|| format!("reading {}", path.display()))?;
     let table = backend::open(config.director.backend)
         .dump()
         .context("reading the IPVS table")?;
-    Ok(plan_for_healthy(config, &wishes, &table))
+    let steps = plan_for_healthy(config, &wishes, &table);
+    Ok(plan::reply(&steps, &host_plan(config)))
+}
+
+/// What the host needs; the table in memory needs nothing of it. A parameter of IPVS that is not
+/// there before its module is loaded is no problem of a plan.
+fn host_plan(config: &Config) -> plan::HostPlan {
+    host::pending(&Setup::of(config))
 }
 
 fn show_sessions(config: &Config) -> Result<ExitCode> {

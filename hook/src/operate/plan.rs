@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
+use crate::setup::{HostStep, MarkRule, Masquerade, Traffic};
 use crate::table::{DestinationSettings, Forward, ServiceKey, ServiceSettings, Step};
 
 /// The name of a destination, such as `fwm:80/10.0.1.1`; the port is shown where it is not 0.
@@ -15,9 +16,61 @@ pub fn target(service: ServiceKey, destination: SocketAddr) -> String {
     }
 }
 
-/// The JSON document of a plan.
-pub fn document(steps: &[Step]) -> Value {
-    json!({ "schema": 1, "steps": steps.iter().map(step_json).collect::<Vec<_>>() })
+/// What the host still needs, and what is wrong with it: from `host::pending`.
+pub type HostPlan = (Vec<HostStep>, Vec<String>);
+
+/// The answer to `plan`: the JSON document, the same steps in words, and what stands in the way.
+/// In the order in which they are carried out: sysctls, the table, the firewall, addresses.
+pub fn reply(steps: &[Step], (host, problems): &HostPlan) -> Value {
+    let (first, last): (Vec<&HostStep>, Vec<&HostStep>) = host
+        .iter()
+        .partition(|step| matches!(step, HostStep::SetSysctl { .. }));
+    let json = first
+        .iter()
+        .map(|step| host_step_json(step))
+        .chain(steps.iter().map(step_json))
+        .chain(last.iter().map(|step| host_step_json(step)));
+    let words = first
+        .iter()
+        .map(|step| step.words())
+        .chain(steps.iter().map(words))
+        .chain(last.iter().map(|step| step.words()));
+    json!({
+        "plan": { "schema": 1, "steps": json.collect::<Vec<_>>() },
+        "words": words.collect::<Vec<_>>(),
+        "problems": problems,
+    })
+}
+
+fn host_step_json(step: &HostStep) -> Value {
+    match step {
+        HostStep::SetSysctl { name, from, to } => {
+            json!({ "action": "set_sysctl", "target": name, "from": from, "to": to })
+        }
+        HostStep::ReplaceFirewall { was_there, to } => json!({
+            "action": "replace_firewall", "target": "inet governess",
+            "from": if *was_there { json!("other") } else { Value::Null },
+            "to": { "marks": to.marks.iter().map(mark_json).collect::<Vec<_>>(),
+                    "masquerade": to.masquerade.iter().map(masquerade_json).collect::<Vec<_>>() },
+        }),
+        HostStep::AddAddress { address } => json!({
+            "action": "add_address",
+            "target": format!("{}/{}", address.interface, address.address),
+            "from": null, "to": { "purpose": address.purpose },
+        }),
+    }
+}
+
+fn mark_json(rule: &MarkRule) -> Value {
+    let ports = match &rule.traffic {
+        Traffic::Everything => json!("all"),
+        Traffic::Ports { ports, .. } => json!(ports),
+    };
+    json!({ "vip": rule.vip, "ports": ports, "mark": rule.mark })
+}
+
+fn masquerade_json(rule: &Masquerade) -> Value {
+    json!({ "source": rule.source.to_string(), "outside": rule.outside })
 }
 
 fn step_json(step: &Step) -> Value {
@@ -143,9 +196,4 @@ fn service_words(settings: &ServiceSettings) -> String {
         Some(seconds) => format!("{}, persistent {seconds}", settings.scheduler),
         None => settings.scheduler.clone(),
     }
-}
-
-/// What a running director answers: the document, and the same steps in words.
-pub fn reply(steps: &[Step]) -> Value {
-    json!({ "plan": document(steps), "words": steps.iter().map(words).collect::<Vec<_>>() })
 }

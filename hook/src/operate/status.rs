@@ -16,6 +16,8 @@ pub struct Status {
     pub config_digest: String,
     /// Why the table could not be read or written the last time, if so.
     pub table_error: Option<String>,
+    /// What is wrong with the host's set-up, by what it is wrong with.
+    pub host_problems: BTreeMap<String, String>,
     /// The services of the configuration.
     pub services: Vec<ServiceStatus>,
 }
@@ -74,6 +76,9 @@ impl Status {
         let mut page = format!("backend {}, config {}\n", self.backend, self.config_digest);
         if let Some(error) = &self.table_error {
             let _ = writeln!(page, "THE TABLE CANNOT BE DRIVEN: {error}");
+        }
+        for (thing, words) in &self.host_problems {
+            let _ = writeln!(page, "PROBLEM with {thing}: {words}");
         }
         for service in &self.services {
             service.write(&mut page);

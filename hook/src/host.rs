@@ -1,0 +1,189 @@
+//! The host's set-up beside the IPVS table, kept as it is wanted: sysctls and the firewall by a
+//! thread of its own, since reading a firewall back costs a process, addresses by their keeper.
+
+mod keeping;
+mod preflight;
+
+use std::time::Duration;
+
+use tokio::sync::mpsc::{self, Receiver};
+
+use crate::clock::Clock;
+use crate::config::Backend;
+use crate::kernel::address::keeper::{AddressEvent, Change, Keeper, Timing};
+use crate::kernel::address::{
+    Addresses, Claim, KernelAddresses, Role, preflight as address_preflight,
+};
+use crate::kernel::firewall::{Firewalls, MemoryFirewall, Nft};
+use crate::kernel::sysctl::{MemorySysctls, ProcSys, Sysctls};
+use crate::operate::journal::Event;
+use crate::setup::{HostStep, Setup};
+
+pub use keeping::Keeping;
+pub use preflight::preflight;
+
+/// Something that happened to the host's set-up, for the journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostEvent {
+    /// What kind of event.
+    pub event: Event,
+    /// In one line.
+    pub reason: String,
+    /// The state of the thing that it is about, for `status`; `None` if it is as wanted.
+    pub problem: Problem,
+}
+
+/// A thing of the set-up, and what is wrong with it at present.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Such as `192.168.1.35/24 on eth0` or `nftables`.
+    pub thing: String,
+    /// In words; `None` if it is as wanted.
+    pub words: Option<String>,
+}
+
+/// The parts of a host that a set-up is made of.
+pub struct Parts {
+    /// Kernel parameters.
+    pub sysctls: Box<dyn Sysctls>,
+    /// The packet filter.
+    pub firewall: Box<dyn Firewalls>,
+}
+
+impl Parts {
+    /// The parts of a backend: this host's, or twins in memory. They touch nothing yet.
+    pub fn of(backend: Backend) -> Self {
+        match backend {
+            Backend::Ipvs => Self {
+                sysctls: Box::new(ProcSys::default()),
+                firewall: Box::new(Nft::new()),
+            },
+            Backend::Memory => Self {
+                sysctls: Box::new(MemorySysctls::default()),
+                firewall: Box::new(MemoryFirewall::default()),
+            },
+        }
+    }
+}
+
+/// The addresses of a set-up with their roles.
+pub fn claims(setup: &Setup) -> Vec<Claim> {
+    let role = |address| {
+        if Some(address) == setup.gateway {
+            Role::Gateway
+        } else {
+            Role::Vip
+        }
+    };
+    setup
+        .addresses
+        .iter()
+        .map(|wanted| Claim {
+            wanted: wanted.clone(),
+            role: role(wanted.address.addr()),
+        })
+        .collect()
+}
+
+/// The steps that the host still needs, and what is wrong with the parts that cannot be read.
+pub fn pending(setup: &Setup) -> (Vec<HostStep>, Vec<String>) {
+    let mut parts = Parts::of(Backend::Ipvs);
+    let (mut steps, mut problems) = keeping::pending(setup, &mut parts);
+    let claims = claims(setup);
+    if !claims.is_empty() {
+        match KernelAddresses::new().interfaces() {
+            Ok(interfaces) => steps.extend(address_preflight::missing(&claims, &interfaces)),
+            Err(error) => problems.push(error.to_string()),
+        }
+    }
+    (steps, problems)
+}
+
+/// Everything that keeps the host's set-up. Dropping it ends its threads; the set-up stays.
+pub struct Keepers {
+    _addresses: Option<Keeper>,
+    _rest: Keeping,
+    addresses: Receiver<AddressEvent>,
+    rest: Receiver<HostEvent>,
+}
+
+impl Keepers {
+    /// Starts to keep. The first pass over sysctls and firewall has been made by then.
+    ///
+    /// # Errors
+    /// The operating system gave no thread.
+    pub fn start(
+        setup: &Setup,
+        keeping: Keeping,
+        rest: Receiver<HostEvent>,
+        period: Duration,
+        clock: Clock,
+    ) -> std::io::Result<Self> {
+        let (tell, addresses) = mpsc::channel(64);
+        let claims = claims(setup);
+        let timing = Timing {
+            period,
+            ..Timing::default()
+        };
+        let keeper = if claims.is_empty() {
+            None
+        } else {
+            Some(Keeper::start(
+                claims,
+                KernelAddresses::new(),
+                timing,
+                clock,
+                tell,
+            )?)
+        };
+        Ok(Self {
+            _addresses: keeper,
+            _rest: keeping,
+            addresses,
+            rest,
+        })
+    }
+
+    /// The next thing that happened. Can be dropped at any point.
+    pub async fn next(&mut self) -> HostEvent {
+        tokio::select! {
+            Some(event) = self.addresses.recv() => of_address(&event),
+            Some(event) = self.rest.recv() => event,
+            else => std::future::pending().await,
+        }
+    }
+}
+
+/// An address's story in the words of the journal.
+fn of_address(told: &AddressEvent) -> HostEvent {
+    let thing = format!("{} on {}", told.address, told.interface);
+    let name = format!("{thing} ({})", told.purpose);
+    let (event, words) = match &told.change {
+        Change::Found => (Event::Adopted, None),
+        Change::Added => (Event::Step, None),
+        Change::Repaired => (Event::Repaired, None),
+        Change::ConflictEnded | Change::FailureEnded => (Event::Repaired, None),
+        Change::Conflict { holder } => (
+            Event::StepFailed,
+            Some(format!("not taken: {holder} holds it already")),
+        ),
+        Change::Contested { holder } => (
+            Event::StepFailed,
+            Some(format!("{holder} claims it too; we defend it")),
+        ),
+        Change::Failed { words } => (Event::StepFailed, Some(words.clone())),
+    };
+    let said = match &told.change {
+        Change::Found => "is held already".to_owned(),
+        Change::Added => "taken and announced; nobody else holds it".to_owned(),
+        Change::Repaired => "somebody had deleted it; taken again and announced".to_owned(),
+        Change::ConflictEnded => "the other holder has gone".to_owned(),
+        Change::FailureEnded => "works again".to_owned(),
+        _ => words.clone().unwrap_or_default(),
+    };
+    HostEvent {
+        event,
+        reason: format!("address {name}: {said}"),
+        problem: Problem { thing, words },
+    }
+}
