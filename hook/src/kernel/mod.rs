@@ -1,8 +1,10 @@
 //! Carries steps out. The only part of the hook that touches the kernel.
 
 pub mod backend;
+pub mod firewall;
 pub mod ipvs;
 pub mod memory;
+pub mod sysctl;
 
 use crate::table::{Step, Table};
 

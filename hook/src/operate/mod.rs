@@ -2,6 +2,7 @@
 
 pub mod cli;
 pub mod control;
+pub mod export;
 pub mod journal;
 pub mod plan;
 pub mod status;
