@@ -59,11 +59,16 @@ impl Nft {
             Err(FirewallError::NotInstalled { .. }) => {}
             Err(error) => return Err(error),
         }
-        for (family, names, programs) in LEGACY {
-            if has_legacy_tables(names)
-                && let Some(saved) = legacy_rules(programs)
+        for tool in &IPTABLES {
+            if tool.has_legacy_tables()
+                && let Some(saved) = tool.saved(Variant::Legacy)
             {
-                rules.add_iptables(family, &saved);
+                rules.add_iptables(tool.family, &saved);
+            }
+            if rules.needs_iptables(tool.family)
+                && let Some(saved) = tool.saved(Variant::NfTables)
+            {
+                rules.explain_by_iptables(tool.family, &saved);
             }
         }
         Ok(rules)
@@ -129,31 +134,58 @@ fn is_nothing(wanted: &Firewall) -> bool {
     wanted.marks.is_empty() && wanted.masquerade.is_empty()
 }
 
-/// The kernel's list of tables that the older programs made, and who can print them. Where both
-/// kinds of program are installed, the plain name may be that of the newer kind.
-const LEGACY: [(Family, &str, [&str; 2]); 2] = [
-    (
-        Family::V4,
-        "/proc/net/ip_tables_names",
-        ["iptables-legacy-save", "iptables-save"],
-    ),
-    (
-        Family::V6,
-        "/proc/net/ip6_tables_names",
-        ["ip6tables-legacy-save", "ip6tables-save"],
-    ),
-];
-
-fn has_legacy_tables(names: &str) -> bool {
-    std::fs::read_to_string(names).is_ok_and(|names| !names.trim().is_empty())
+/// The programs that print the rules of iptables in one family. There are two variants of each,
+/// with rules of their own in the kernel; the plain name may be that of either.
+struct Iptables {
+    family: Family,
+    legacy: [&'static str; 2],
+    nf_tables: [&'static str; 2],
+    /// The kernel's list of tables that the legacy variant made.
+    legacy_tables: &'static str,
 }
 
-fn legacy_rules(programs: [&str; 2]) -> Option<String> {
-    programs
-        .into_iter()
-        .filter_map(|program| command::run(program, &[], "", LIMITS).ok())
-        .map(|outcome| outcome.stdout)
-        .find(|saved| !saved.is_empty() && !saved.contains("nf_tables"))
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Variant {
+    Legacy,
+    NfTables,
+}
+
+const IPTABLES: [Iptables; 2] = [
+    Iptables {
+        family: Family::V4,
+        legacy: ["iptables-legacy-save", "iptables-save"],
+        nf_tables: ["iptables-nft-save", "iptables-save"],
+        legacy_tables: "/proc/net/ip_tables_names",
+    },
+    Iptables {
+        family: Family::V6,
+        legacy: ["ip6tables-legacy-save", "ip6tables-save"],
+        nf_tables: ["ip6tables-nft-save", "ip6tables-save"],
+        legacy_tables: "/proc/net/ip6_tables_names",
+    },
+];
+
+impl Iptables {
+    fn has_legacy_tables(&self) -> bool {
+        std::fs::read_to_string(self.legacy_tables).is_ok_and(|names| !names.trim().is_empty())
+    }
+
+    /// The first line of what is printed names the variant.
+    fn saved(&self, variant: Variant) -> Option<String> {
+        let programs = match variant {
+            Variant::Legacy => self.legacy,
+            Variant::NfTables => self.nf_tables,
+        };
+        let is_it = |saved: &String| {
+            let head = saved.lines().next().unwrap_or_default();
+            !head.is_empty() && head.contains("nf_tables") == (variant == Variant::NfTables)
+        };
+        programs
+            .into_iter()
+            .filter_map(|program| command::run(program, &[], "", LIMITS).ok())
+            .map(|outcome| outcome.stdout)
+            .find(is_it)
+    }
 }
 
 /// Our table as it is now; none if there is none.

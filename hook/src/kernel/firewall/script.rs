@@ -115,11 +115,20 @@ fn mark(rule: &MarkRule) -> String {
 
 /// What matches packets to an address and some or all of its ports.
 pub(crate) fn to(address: IpAddr, traffic: &Traffic) -> String {
+    with_ports(address, "dport", traffic)
+}
+
+/// What matches packets to an address that come from some or all ports.
+pub(crate) fn answers_to(address: IpAddr, traffic: &Traffic) -> String {
+    with_ports(address, "sport", traffic)
+}
+
+fn with_ports(address: IpAddr, field: &str, traffic: &Traffic) -> String {
     let address = format!("{} daddr {address}", protocol(address));
     match traffic {
         Traffic::Everything => address,
         Traffic::Ports { protocol, ports } => {
-            format!("{address} {protocol} dport {}", port_set(ports))
+            format!("{address} {protocol} {field} {}", port_set(ports))
         }
     }
 }
@@ -179,6 +188,9 @@ fn normalised_word(word: &str) -> String {
     }
     if let Ok(address) = word.parse::<IpAddr>() {
         return address.to_string();
+    }
+    if let Ok(network) = word.parse::<IpNet>() {
+        return network.to_string();
     }
     word.to_owned()
 }

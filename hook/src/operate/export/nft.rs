@@ -6,6 +6,7 @@ use ipnet::IpNet;
 
 use crate::kernel::firewall::script::{self, UnwritableInterface};
 use crate::setup::{Firewall, Traffic};
+use crate::table::{Family, Protocol};
 
 /// The script that we use ourselves: it replaces our table, and nothing else.
 ///
@@ -45,7 +46,7 @@ pub struct Inside {
 /// An interface's name cannot be written.
 pub fn filter(filter: &Filter) -> Result<String, UnwritableInterface> {
     const TABLE: &str = "inet governess_filter";
-    let input = input(filter);
+    let input = input(filter)?;
     let forward = forward(filter)?;
     Ok(format!(
         "# A packet filter for this director. It is a proposal: governess neither loads nor keeps \
@@ -59,7 +60,7 @@ pub fn filter(filter: &Filter) -> Result<String, UnwritableInterface> {
     ))
 }
 
-fn input(filter: &Filter) -> String {
+fn input(filter: &Filter) -> Result<String, UnwritableInterface> {
     let mut rules = vec![
         "iifname \"lo\" accept".to_owned(),
         "ct state established,related accept".to_owned(),
@@ -79,7 +80,27 @@ fn input(filter: &Filter) -> String {
         rules.push(remark);
         rules.push(format!("{} accept", script::to(*vip, &opened(traffic))));
     }
-    chain("governess_input", "input", &rules)
+    if let Some(inside) = &filter.inside {
+        rules.push("# answers to what this director itself asks of a VIP that it holds".to_owned());
+        let family = Family::of(inside.network.addr());
+        let of_family = |(vip, _): &&(IpAddr, Traffic)| Family::of(*vip) == family;
+        for (vip, traffic) in filter.services.iter().filter(of_family) {
+            rules.push(answers_to_director(*vip, traffic, inside)?);
+        }
+    }
+    Ok(chain("governess_input", "input", &rules))
+}
+
+/// IPVS works on these packets at the input hook too, behind this chain.
+fn answers_to_director(
+    vip: IpAddr,
+    traffic: &Traffic,
+    inside: &Inside,
+) -> Result<String, UnwritableInterface> {
+    let interface = script::checked_interface(&inside.interface)?;
+    let from = script::from(inside.network);
+    let to = script::answers_to(vip, &opened(traffic));
+    Ok(format!("iifname \"{interface}\" {from} {to} accept"))
 }
 
 /// A management VIP leads to the whole machine; what administrators and monitoring need of it.
@@ -88,7 +109,7 @@ fn opened(traffic: &Traffic) -> Traffic {
     const NRPE: u16 = 5666;
     match traffic {
         Traffic::Everything => Traffic::Ports {
-            protocol: crate::table::Protocol::Tcp,
+            protocol: Protocol::Tcp,
             ports: vec![RDP, NRPE],
         },
         ports => ports.clone(),

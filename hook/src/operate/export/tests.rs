@@ -89,6 +89,10 @@ fn the_proposed_filter_is_readable() {
 \t\tip daddr 192.168.1.36 tcp dport { 3389, 5666 } accept
 \t\t# one real server: RDP and NRPE; better for administrators only
 \t\tip daddr 192.168.1.37 tcp dport { 3389, 5666 } accept
+\t\t# answers to what this director itself asks of a VIP that it holds
+\t\tiifname \"eth1\" ip saddr 10.0.1.0/24 ip daddr 192.168.1.35 tcp sport { 25, 80, 443, 465, 587, 717, 2525 } accept
+\t\tiifname \"eth1\" ip saddr 10.0.1.0/24 ip daddr 192.168.1.36 tcp sport { 3389, 5666 } accept
+\t\tiifname \"eth1\" ip saddr 10.0.1.0/24 ip daddr 192.168.1.37 tcp sport { 3389, 5666 } accept
 \t}
 
 \tchain governess_forward {
@@ -104,12 +108,19 @@ fn the_proposed_filter_is_readable() {
 }
 
 #[test]
-fn a_filter_without_an_inside_network_is_taken_too() {
-    let script = nft::filter(&Filter {
+fn a_filter_for_other_set_ups_is_taken_too() {
+    let without_inside = Filter {
         inside: None,
         ..original_filter()
-    });
-    in_namespace(|| tool("nft", &["-c", "-f", "-"], &script.unwrap()));
+    };
+    let mut mixed = original_filter();
+    mixed.outside = None;
+    let services = both_families().marks.into_iter();
+    mixed.services = services.map(|rule| (rule.vip, rule.traffic)).collect();
+    for filter in [without_inside, mixed, Filter::default()] {
+        let script = nft::filter(&filter).unwrap();
+        in_namespace(|| tool("nft", &["-c", "-f", "-"], &script));
+    }
 }
 
 #[test]

@@ -27,6 +27,8 @@ pub(super) struct ChainSet {
     /// The packets it sees; `None` for both families.
     pub(super) family: Option<Family>,
     pub(super) chains: BTreeMap<String, Chain>,
+    /// Extensions of iptables are in it, which only the iptables that wrote them can tell.
+    pub(super) has_extensions: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -73,6 +75,8 @@ pub(super) enum Field {
     Transport,
     DestinationPort,
     Tracking,
+    /// Whether conntrack translated an address (`ct status`): never so on the ways of IPVS.
+    Translation,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -271,6 +275,10 @@ impl Match {
                 self.values.iter().any(within)
             }),
             Field::Tracking => Some(word(packet.tracking)),
+            Field::Translation => {
+                let translated = |value: &Value| value.is_word("dnat") || value.is_word("snat");
+                self.values.iter().all(translated).then_some(false)
+            }
         }
     }
 }

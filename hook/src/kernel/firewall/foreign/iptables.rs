@@ -1,4 +1,4 @@
-//! What `iptables-legacy-save` prints as chains (`iptables(8)`, `iptables-extensions(8)`).
+//! What `iptables-save` prints as chains (`iptables(8)`, `iptables-extensions(8)`).
 
 use ipnet::IpNet;
 
@@ -17,6 +17,7 @@ pub(super) fn parse(family: Family, saved: &str) -> Option<ChainSet> {
         label: label.to_owned(),
         family: Some(family),
         chains: Default::default(),
+        has_extensions: false,
     };
     let of_filter = saved
         .lines()
@@ -130,14 +131,23 @@ fn parse_match(option: &str, values: &[&str]) -> Option<(Field, Vec<Value>)> {
             Field::DestinationPort,
             listed().map(ports).collect::<Option<_>>()?,
         ),
-        "--state" | "--ctstate" => (
-            Field::Tracking,
-            listed()
-                .map(|state| Value::Word(state.to_ascii_lowercase()))
-                .collect(),
-        ),
+        "--state" | "--ctstate" => tracking(&value.to_ascii_lowercase())?,
         _ => return None,
     })
+}
+
+/// `DNAT` and `SNAT` are states to iptables, beside those of conntrack.
+fn tracking(listed: &str) -> Option<(Field, Vec<Value>)> {
+    let translations = listed
+        .split(',')
+        .filter(|state| matches!(*state, "dnat" | "snat"));
+    let field = match translations.count() {
+        0 => Field::Tracking,
+        of_them if of_them == listed.split(',').count() => Field::Translation,
+        _ => return None,
+    };
+    let words = listed.split(',').map(|state| Value::Word(state.to_owned()));
+    Some((field, words.collect()))
 }
 
 fn network(text: &str) -> Option<Value> {

@@ -13,8 +13,8 @@ mod tests;
 use std::net::IpAddr;
 
 use self::chains::{ChainSet, Hook, Packet};
-use crate::setup::Traffic;
-use crate::table::Family;
+use crate::setup::{Firewall, Traffic};
+use crate::table::{Family, ServiceKey};
 
 /// The packet filter of a host, outside our table.
 #[derive(Clone, Debug, Default)]
@@ -36,6 +36,29 @@ impl HostRules {
     pub fn add_iptables(&mut self, family: Family, saved: &str) {
         self.sets.extend(iptables::parse(family, saved));
     }
+
+    /// Whether [`add_nftables`](Self::add_nftables) met rules of a family that only the iptables
+    /// that wrote them can tell.
+    pub fn needs_iptables(&self, family: Family) -> bool {
+        self.sets.iter().any(|set| of_iptables(set, family))
+    }
+
+    /// Takes what `iptables-nft-save` or `ip6tables-nft-save` printed in the place of what `nft`
+    /// shows of the same rules.
+    pub fn explain_by_iptables(&mut self, family: Family, saved: &str) {
+        if let Some(set) = iptables::parse(family, saved) {
+            self.sets.retain(|known| !of_iptables(known, family));
+            self.sets.push(set);
+        }
+    }
+}
+
+fn of_iptables(set: &ChainSet, family: Family) -> bool {
+    let label = match family {
+        Family::V4 => "nftables table ip filter",
+        Family::V6 => "nftables table ip6 filter",
+    };
+    set.has_extensions && set.label == label
 }
 
 /// What conntrack thinks of the connections of IPVS (`net.ipv4.vs.conntrack`).
@@ -61,6 +84,28 @@ pub struct Paths {
     pub outside: Option<String>,
     /// Whether conntrack knows the connections.
     pub tracking: Tracking,
+}
+
+/// The VIPs of a set-up, and which packets to them are for IPVS: those that get a mark, and those
+/// of services that are found by address and port.
+pub fn services(
+    firewall: &Firewall,
+    keys: impl IntoIterator<Item = ServiceKey>,
+) -> Vec<(IpAddr, Traffic)> {
+    let marked = firewall.marks.iter();
+    let marked = marked.map(|rule| (rule.vip, rule.traffic.clone()));
+    let addressed = keys.into_iter().filter_map(|key| match key {
+        ServiceKey::Fwmark { .. } => None,
+        // Port 0 stands for every port.
+        ServiceKey::Address { socket, .. } if socket.port() == 0 => {
+            Some((socket.ip(), Traffic::Everything))
+        }
+        ServiceKey::Address { protocol, socket } => {
+            let ports = vec![socket.port()];
+            Some((socket.ip(), Traffic::Ports { protocol, ports }))
+        }
+    });
+    marked.chain(addressed).collect()
 }
 
 /// What the host's chains drop for certain, in words, with what to do.

@@ -30,10 +30,12 @@ pub(super) fn parse(listing: &str) -> Result<Vec<ChainSet>, String> {
             let name = text(chain, "name").to_owned();
             set_of(&mut sets, chain).map(|set| set.chains.insert(name, empty_chain(chain)));
         } else if let Some(rule) = object.get("rule") {
-            let chain =
-                set_of(&mut sets, rule).and_then(|set| set.chains.get_mut(text(rule, "chain")));
+            let chain = set_of(&mut sets, rule).and_then(|set| {
+                set.has_extensions |= has_extension(rule);
+                set.chains.get_mut(text(rule, "chain"))
+            });
             if let Some(chain) = chain {
-                chain.rules.push(parse_rule(rule));
+                chain.rules.extend(parse_rule(rule));
             }
         }
     }
@@ -59,6 +61,7 @@ fn set_of<'a>(sets: &'a mut Vec<ChainSet>, object: &Json) -> Option<&'a mut Chai
             label,
             family,
             chains: Default::default(),
+            has_extensions: false,
         });
         sets.len() - 1
     });
@@ -90,35 +93,51 @@ fn base(chain: &Json) -> Option<Base> {
     in_front.then_some(Base { hook, policy })
 }
 
-fn parse_rule(rule: &Json) -> Rule {
+fn statements(rule: &Json) -> &[Json] {
+    rule["expr"]
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default()
+}
+
+fn has_extension(rule: &Json) -> bool {
+    statements(rule)
+        .iter()
+        .any(|statement| statement.get("xt").is_some())
+}
+
+/// One rule, or for a verdict map as many as it has entries.
+fn parse_rule(rule: &Json) -> Vec<Rule> {
     let mut parsed = Rule {
         conditions: Vec::new(),
         effect: Effect::Nothing,
     };
-    for statement in rule["expr"].as_array().into_iter().flatten() {
+    for statement in statements(rule) {
+        if let Some(entries) = statement.get("vmap").and_then(parse_verdict_map) {
+            let whole = |(conditions, effect): (Vec<Condition>, Effect)| Rule {
+                conditions: [parsed.conditions.clone(), conditions].concat(),
+                effect,
+            };
+            return entries.into_iter().map(whole).collect();
+        }
         take_statement(&mut parsed, statement);
     }
-    parsed
+    vec![parsed]
 }
 
 fn take_statement(rule: &mut Rule, statement: &Json) {
-    let Some((name, content)) = statement
-        .as_object()
-        .and_then(|object| object.iter().next())
-    else {
-        rule.conditions.push(Condition::Unknown);
+    if let Some(effect) = parse_verdict(statement) {
+        rule.effect = effect;
         return;
-    };
-    let target = || text(content, "target").to_owned();
-    match name.as_str() {
-        "match" => rule.conditions.extend(parse_match(content)),
-        "accept" => rule.effect = Effect::Ends(Fates::ACCEPTED),
-        "drop" | "reject" => rule.effect = Effect::Ends(Fates::DROPPED),
-        "jump" => rule.effect = Effect::Jump(target()),
-        "goto" => rule.effect = Effect::Goto(target()),
-        "return" => rule.effect = Effect::Return,
-        "counter" | "log" | "mangle" | "comment" | "notrack" => {}
-        // A verdict map, a queue, an extension of iptables: it may match or not, do this or that.
+    }
+    let first = statement
+        .as_object()
+        .and_then(|object| object.iter().next());
+    match first.map(|(name, content)| (name.as_str(), content)) {
+        Some(("match", content)) => rule.conditions.extend(parse_match(content)),
+        Some(("counter" | "log" | "mangle" | "comment" | "notrack", _)) => {}
+        Some(("limit" | "quota" | "ct count", _)) => rule.conditions.push(Condition::Unknown),
+        // A queue, an extension of iptables: it may match or not, do this or that.
         _ => {
             rule.conditions.push(Condition::Unknown);
             rule.effect = Effect::Ends(Fates::OPEN);
@@ -126,14 +145,35 @@ fn take_statement(rule: &mut Rule, statement: &Json) {
     }
 }
 
+fn parse_verdict(statement: &Json) -> Option<Effect> {
+    let (name, content) = statement.as_object()?.iter().next()?;
+    let target = || text(content, "target").to_owned();
+    Some(match name.as_str() {
+        "accept" => Effect::Ends(Fates::ACCEPTED),
+        "drop" | "reject" => Effect::Ends(Fates::DROPPED),
+        "jump" => Effect::Jump(target()),
+        "goto" => Effect::Goto(target()),
+        "return" => Effect::Return,
+        "continue" => Effect::Nothing,
+        _ => return None,
+    })
+}
+
+/// None if any part of it is not understood.
+fn parse_verdict_map(map: &Json) -> Option<Vec<(Vec<Condition>, Effect)>> {
+    let (implied, field) = parse_left(&map["key"])?;
+    let entries = map["data"]["set"].as_array()?.iter().map(|entry| {
+        let [key, verdict] = entry.as_array()?.as_slice() else {
+            return None;
+        };
+        let values = vec![parse_value(field, key)?];
+        let conditions = conditions(implied.clone(), field, false, Some(values));
+        Some((conditions, parse_verdict(verdict)?))
+    });
+    entries.collect()
+}
+
 fn parse_match(content: &Json) -> Vec<Condition> {
-    let known = |field, negated, values| {
-        Condition::Known(Match {
-            field,
-            negated,
-            values,
-        })
-    };
     let Some((implied, field)) = parse_left(&content["left"]) else {
         return vec![Condition::Unknown];
     };
@@ -142,15 +182,26 @@ fn parse_match(content: &Json) -> Vec<Condition> {
         "!=" => true,
         _ => return vec![Condition::Unknown],
     };
-    let mut conditions: Vec<Condition> = implied
-        .into_iter()
-        .map(|(field, word)| known(field, false, vec![Value::Word(word)]))
-        .collect();
-    conditions.push(match parse_right(field, &content["right"]) {
-        Some(values) => known(field, negated, values),
-        None => Condition::Unknown,
-    });
-    conditions
+    let values = parse_right(field, &content["right"]);
+    conditions(implied, field, negated, values)
+}
+
+fn conditions(
+    implied: Option<(Field, String)>,
+    field: Field,
+    negated: bool,
+    values: Option<Vec<Value>>,
+) -> Vec<Condition> {
+    let known = |field, negated, values| {
+        Condition::Known(Match {
+            field,
+            negated,
+            values,
+        })
+    };
+    let implied = implied.map(|(field, word)| known(field, false, vec![Value::Word(word)]));
+    let own = values.map_or(Condition::Unknown, |values| known(field, negated, values));
+    implied.into_iter().chain([own]).collect()
 }
 
 /// What a rule looks at, and what must hold before it can: `tcp dport` is of TCP packets only.
@@ -166,8 +217,12 @@ fn parse_left(left: &Json) -> Option<(Option<(Field, String)>, Field)> {
         return Some((None, field));
     }
     if let Some(ct) = left.get("ct") {
-        return (text(ct, "key") == "state" && ct.get("dir").is_none())
-            .then_some((None, Field::Tracking));
+        let field = match text(ct, "key") {
+            "state" => Field::Tracking,
+            "status" => Field::Translation,
+            _ => return None,
+        };
+        return Some((None, field));
     }
     let payload = left.get("payload")?;
     let (protocol, field) = (text(payload, "protocol"), text(payload, "field"));
@@ -214,7 +269,7 @@ fn parse_value(field: Field, value: &Json) -> Option<Value> {
             Json::Number(number) => Some(Value::Word(chains::transport(&number.to_string()))),
             value => word(value),
         },
-        Field::Family | Field::Tracking => word(value),
+        Field::Family | Field::Tracking | Field::Translation => word(value),
     }
 }
 

@@ -208,15 +208,16 @@ fn a_dry_run_changes_nothing_and_says_what_the_kernel_would_refuse() {
 #[test]
 fn a_listing_in_unknown_words_is_remembered_and_not_rewritten_for_ever() {
     in_namespace(|| {
-        // Two rules alike in other words than nft's own: 0.0.0.0/0 is shown as it is, and so are
-        // ports in order; a repetition is shown once.
+        // Ports are shown in order and each once, whatever was written.
         let odd = Firewall {
             marks: vec![tcp("192.0.2.1", &[443, 25, 25], 80)],
             masquerade: Vec::new(),
         };
         let mut firewall = Nft::new();
         firewall.replace(&odd).unwrap();
+        assert_eq!(found_anew(&odd), Standing::Other);
         assert!(firewall.is_current(&odd).unwrap(), "{}", listing());
+        assert!(!firewall.is_current(&original()).unwrap());
         nft("flush chain inet governess governess_marks");
         assert!(!firewall.is_current(&odd).unwrap());
     });
@@ -266,7 +267,11 @@ fn any_firewall() -> impl Strategy<Value = Firewall> {
 #[test]
 fn any_rules_are_taken_by_the_kernel_and_recognised_afterwards() {
     in_namespace(|| {
-        let config = ProptestConfig::with_cases(64);
+        let config = ProptestConfig {
+            cases: 64,
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        };
         TestRunner::new(config)
             .run(&any_firewall(), |wanted| {
                 let mut firewall = Nft::new();
@@ -280,9 +285,9 @@ fn any_rules_are_taken_by_the_kernel_and_recognised_afterwards() {
 }
 
 #[test]
-fn thousands_of_rules_go_through_at_once() {
+fn hundreds_of_rules_go_through_at_once() {
     in_namespace(|| {
-        let marks = (0..2000_u32).map(|number| {
+        let marks = (0..500_u32).map(|number| {
             let [_, _, high, low] = number.to_be_bytes();
             tcp(&format!("10.9.{high}.{low}"), &[25, 443], number + 1)
         });
