@@ -13,8 +13,9 @@ use std::time::Duration;
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
 
+use super::asker::Asker;
 use super::delivery;
-use crate::host_mode::{Answer, HostMode};
+use crate::host_mode::Answer;
 use crate::text::quoted;
 use crate::verdict::Kind;
 
@@ -38,16 +39,16 @@ static ALARMS: AtomicU32 = AtomicU32::new(0);
 static SPOKEN: AtomicBool = AtomicBool::new(false);
 static STDOUT_WAS_CLOSED: AtomicBool = AtomicBool::new(false);
 
-/// Prepares the failing answer of `mode`, silences stderr for good, and makes panics and the
+/// Prepares the failing answer for `asker`, silences stderr for good, and makes panics and the
 /// signals that this process can bring upon itself end in that answer.
-pub(super) fn arm(mode: HostMode, check: &'static str) {
+pub(super) fn arm(asker: Asker, check: &'static str) {
     LAST_WORD.get_or_init(|| {
         let summary = "this check broke down or hung, by a defect of its own or a limit of this \
                        machine; nothing is known of the server";
-        mode.failing(check, Kind::Internal, summary, &[])
+        asker.failing(check, Kind::Internal, summary, &[])
     });
     silence_stderr();
-    std::panic::set_hook(Box::new(move |panic| leave_panicking(mode, check, panic)));
+    std::panic::set_hook(Box::new(move |panic| leave_panicking(asker, check, panic)));
     catch_own_signals();
 }
 
@@ -62,7 +63,7 @@ pub(super) fn stdout_was_closed() -> bool {
     STDOUT_WAS_CLOSED.load(Ordering::SeqCst)
 }
 
-fn leave_panicking(mode: HostMode, check: &str, panic: &PanicHookInfo<'_>) {
+fn leave_panicking(asker: Asker, check: &str, panic: &PanicHookInfo<'_>) {
     let payload = panic.payload();
     let what = payload
         .downcast_ref::<&str>()
@@ -75,7 +76,7 @@ fn leave_panicking(mode: HostMode, check: &str, panic: &PanicHookInfo<'_>) {
         quoted(what.as_bytes(), 300),
         place.unwrap_or_default()
     );
-    let answer = mode.failing(check, Kind::Internal, &summary, &[]);
+    let answer = asker.failing(check, Kind::Internal, &summary, &[]);
     // Whether it was heard or not, the code is the failing one.
     let _ = delivery::deliver(&answer.stdout, Duration::from_millis(100));
     std::process::exit(i32::from(answer.code));
@@ -112,6 +113,8 @@ fn timeval(duration: Duration) -> libc::timeval {
 
 fn catch_own_signals() {
     use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+    // A host may block signals around its fork, and a blocked alarm would never ring.
+    let _ = SigSet::all().thread_unblock();
     let catch = SigAction::new(
         SigHandler::Handler(speak_and_leave),
         SaFlags::SA_ONSTACK | SaFlags::SA_RESTART,
