@@ -31,6 +31,14 @@ const OWN_SIGNALS: [libc::c_int; 7] = [
     libc::SIGALRM,
 ];
 
+/// The words for EMFILE, ENFILE, ENOMEM and EAGAIN (of starting a thread or a process).
+const SHORTAGES: [&str; 4] = [
+    "Too many open files",
+    "Cannot allocate memory",
+    "out of memory",
+    "Resource temporarily unavailable",
+];
+
 /// How long the second alarm comes after the first.
 const SECOND_ALARM: Duration = Duration::from_millis(500);
 
@@ -71,12 +79,23 @@ fn leave_panicking(asker: Asker, check: &str, panic: &PanicHookInfo<'_>) {
         .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("no message");
     let place = panic.location().map(ToString::to_string);
-    let summary = format!(
-        "this check has a defect, please report it: {} at {}; nothing is known of the server",
-        quoted(what.as_bytes(), 300),
-        place.unwrap_or_default()
-    );
-    let answer = asker.failing(check, Kind::Internal, &summary, &[]);
+    let what = quoted(what.as_bytes(), 300);
+    let (kind, summary) = if SHORTAGES.iter().any(|shortage| what.contains(shortage)) {
+        // Libraries panic where they could have told.
+        let summary = format!(
+            "this machine ran short of something: {what}; raise the limits of open files and \
+             memory of the program that starts this check; nothing is known of the server"
+        );
+        (Kind::Resources, summary)
+    } else {
+        let summary = format!(
+            "this check has a defect, please report it: {what} at {}; nothing is known of the \
+             server",
+            place.unwrap_or_default()
+        );
+        (Kind::Internal, summary)
+    };
+    let answer = asker.failing(check, kind, &summary, &[]);
     // Whether it was heard or not, the code is the failing one.
     let _ = delivery::deliver(&answer.stdout, Duration::from_millis(100));
     std::process::exit(i32::from(answer.code));

@@ -195,21 +195,20 @@ impl Peer {
         let mut request = [0; 19];
         stream.read_exact(&mut request).await?;
         stream.write_all(&self.confirm).await?;
-        let mut hello = [0; 4096];
         match &self.tls {
             Tls::Silent => wait(&mut stream).await,
             Tls::Says(bytes) => {
-                stream.read(&mut hello).await?;
+                hear(&mut stream).await?;
                 stream.write_all(bytes).await?;
                 wait(&mut stream).await
             }
             Tls::Closes => {
-                stream.read(&mut hello).await?;
+                hear(&mut stream).await?;
                 stream.shutdown().await?;
                 Ok(Closing::Abrupt)
             }
             Tls::Resets => {
-                stream.read(&mut hello).await?;
+                hear(&mut stream).await?;
                 reset(&stream.inner)
             }
             Tls::Shakes(context) => {
@@ -246,6 +245,15 @@ async fn wait(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Closing> {
     let mut rest = Vec::new();
     stream.read_to_end(&mut rest).await?;
     Ok(Closing::Abrupt)
+}
+
+/// The ClientHello comes in one piece.
+async fn hear(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<()> {
+    let mut hello = [0; 4096];
+    match stream.read(&mut hello).await? {
+        0 => Err(io::ErrorKind::UnexpectedEof.into()),
+        _ => Ok(()),
+    }
 }
 
 fn reset(stream: &TcpStream) -> io::Result<Closing> {
