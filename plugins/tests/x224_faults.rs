@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use scripted::{Script, Server, Step};
 use shared::deadline::Deadline;
 use shared::dial::Target;
+use shared::threshold::Thresholds;
 use shared::verdict::{Condition, Kind, Verdict};
 
 const BUDGET: Duration = Duration::from_secs(3);
@@ -140,8 +141,10 @@ async fn a_slow_answer_is_an_advisory_finding_only() {
         Step::AwaitClose,
     ]);
     let options = Options {
-        warning: "0.01".parse().ok(),
-        critical: "0.05".parse().ok(),
+        time: Thresholds {
+            warning: "0.01".parse().ok(),
+            critical: "0.05".parse().ok(),
+        },
         ..Options::default()
     };
     let verdict = judged(script, &options, BUDGET).await;

@@ -5,10 +5,12 @@
 //! `plugins`), and what follows from a verdict for the kernel (that is in `hook`).
 
 pub mod cli;
+pub mod date;
 pub mod deadline;
 pub mod dial;
 pub mod host_mode;
 pub mod perfdata;
 pub mod text;
 pub mod threshold;
+pub mod tls;
 pub mod verdict;

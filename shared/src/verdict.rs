@@ -144,14 +144,16 @@ pub enum Advice {
     Skew,
 }
 
-/// An advisory finding: what the verdict becomes where this class is enforced.
+/// An advisory finding: what the verdict becomes where it counts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Advisory {
     /// Which class it belongs to.
     pub advice: Advice,
-    /// The condition where it is enforced.
+    /// The condition that hosts with four states are told.
     pub condition: Condition,
-    /// The kind where it is enforced.
+    /// The condition where the operator enforces the class.
+    pub enforced: Condition,
+    /// The kind where it counts.
     pub kind: Kind,
     /// One line for a human.
     pub summary: String,
@@ -215,18 +217,28 @@ impl Verdict {
         }
     }
 
-    /// The verdict with every advisory finding of the `enforced` classes folded in: the worst
-    /// condition decides, and an advisory finding that is not worse becomes a detail.
+    /// The verdict with every advisory finding of the `enforced` classes folded in.
     pub fn enforcing(&self, enforced: &[Advice]) -> Self {
+        self.folding(|advisory| {
+            let counts = enforced.contains(&advisory.advice);
+            counts.then_some(advisory.enforced)
+        })
+    }
+
+    /// The verdict with its advisory findings folded in, each with the condition that `counts`
+    /// gives it: the worst condition decides, and a finding that is not worse, or does not count,
+    /// becomes a detail.
+    pub fn folding(&self, counts: impl Fn(&Advisory) -> Option<Condition>) -> Self {
         let mut folded = self.clone();
         for advisory in &self.advisories {
-            if enforced.contains(&advisory.advice) && advisory.condition > folded.condition {
-                folded.condition = advisory.condition;
-                folded.kind = advisory.kind;
-                let before = std::mem::replace(&mut folded.summary, advisory.summary.clone());
-                folded.details.push(before);
-            } else {
-                folded.details.push(advisory.summary.clone());
+            match counts(advisory) {
+                Some(condition) if condition > folded.condition => {
+                    folded.condition = condition;
+                    folded.kind = advisory.kind;
+                    let before = std::mem::replace(&mut folded.summary, advisory.summary.clone());
+                    folded.details.push(before);
+                }
+                _ => folded.details.push(advisory.summary.clone()),
             }
         }
         folded

@@ -1,23 +1,96 @@
 //! The command line of `check_x224`.
 
-use clap::Parser;
+use clap::{ArgGroup, Parser};
 use shared::cli::{Common, Plugin, Server};
 use shared::deadline::Deadline;
+use shared::dial::Target;
+use shared::threshold::{Range, Thresholds};
+use shared::tls::{DaysLeft, Expected};
 use shared::verdict::Verdict;
 
-use super::{NAME, Options, PORT, Require, check};
+use super::options::{Depth, Options, Require, Skew, Tls};
+use super::{NAME, PORT, check};
 
 /// Checks that an RDP server answers, and with what security
 #[derive(Debug, Parser)]
-#[command(name = "check_x224", version)]
+#[command(
+    name = "check_x224",
+    version,
+    args_override_self = true,
+    group = ArgGroup::new("over TLS").args(["tls", "nla"]).multiple(true)
+)]
 pub struct Arguments {
     #[command(flatten)]
     server: Server,
+    /// Go on to the TLS handshake: version, cipher, certificate
+    #[arg(long)]
+    tls: bool,
+    /// Go on to the NTLM challenge of Network Level Authentication, over TLS: the server's name,
+    /// domain, build and clock; nobody logs on and no password is needed
+    #[arg(long)]
+    nla: bool,
     /// The least security that the server must choose
     #[arg(long, value_name = "LAYER")]
     require: Option<Require>,
+    /// The name that the server must give in the NTLM challenge and carry in its certificate
+    #[arg(long, value_name = "NAME", requires = "over TLS")]
+    expect_name: Option<String>,
+    /// Warn, or be critical, when the certificate has fewer days left
+    #[arg(long, value_name = "WARN[,CRIT]", requires = "over TLS")]
+    certificate: Option<DaysLeft>,
+    /// Warn when the server's clock differs by more seconds (default 60)
+    #[arg(long, value_name = "RANGE", requires = "nla")]
+    skew_warning: Option<Range>,
+    /// Critical when the server's clock differs by more seconds (default 300, the most that
+    /// Kerberos bears)
+    #[arg(long, value_name = "RANGE", requires = "nla")]
+    skew_critical: Option<Range>,
     #[command(flatten)]
     common: Common,
+}
+
+impl Arguments {
+    /// Whom to check and how deep. The verdict instead, where the name does not resolve.
+    pub fn question(self, deadline: &Deadline) -> Result<(Target, Options), Box<Verdict>> {
+        match self.server.target(PORT, &self.common, deadline) {
+            Ok(target) => Ok((target, self.options())),
+            Err(finding) => {
+                let port = self.server.port.unwrap_or(PORT);
+                let verdict = Verdict::new(NAME, &self.server.hostname, Some(port), finding);
+                Err(Box::new(verdict))
+            }
+        }
+    }
+
+    fn options(&self) -> Options {
+        Options {
+            depth: self.depth(),
+            require: self.require,
+            time: self.common.thresholds(),
+        }
+    }
+
+    fn depth(&self) -> Depth {
+        let named = Expected::host(&self.server.hostname);
+        let expected = self.expect_name.as_deref();
+        let tls = Tls {
+            certificate_name: expected.and_then(Expected::host).or(named),
+            certificate_days: self.certificate,
+        };
+        let default = Skew::default();
+        match (self.tls, self.nla) {
+            (_, true) => Depth::Nla {
+                tls,
+                expect_name: self.expect_name.clone(),
+                skew: Skew(Thresholds {
+                    warning: self.skew_warning.or(default.0.warning),
+                    critical: self.skew_critical.or(default.0.critical),
+                }),
+            },
+            (true, false) => Depth::Tls(tls),
+            (false, false) => Depth::Confirm,
+        }
+    }
 }
 
 impl Plugin for Arguments {
@@ -27,18 +100,14 @@ impl Plugin for Arguments {
         &self.common
     }
 
+    fn needs_tls(&self) -> bool {
+        self.tls || self.nla
+    }
+
     async fn check(self, deadline: Deadline) -> Verdict {
-        let options = Options {
-            require: self.require,
-            warning: self.common.warning,
-            critical: self.common.critical,
-        };
-        match self.server.target(PORT, &self.common, &deadline) {
-            Ok(target) => check(&target, &options, deadline).await,
-            Err(finding) => {
-                let port = self.server.port.unwrap_or(PORT);
-                Verdict::new(NAME, &self.server.hostname, Some(port), finding)
-            }
+        match self.question(&deadline) {
+            Ok((target, options)) => check(&target, &options, deadline).await,
+            Err(verdict) => *verdict,
         }
     }
 }

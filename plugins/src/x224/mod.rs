@@ -2,19 +2,28 @@
 //!
 //! The kernel completes TCP connections for a service that hangs, so an open port proves
 //! nothing. This check sends an X.224 Connection Request and judges the Connection Confirm, which
-//! only the service itself can send.
+//! only the service itself can send; asked to, it goes on to the TLS handshake and to the NTLM
+//! challenge.
+//!
+//! Nothing here links a TLS library. The whole ladder is put together where one is linked, in
+//! the package `plugins-tls`, from the parts that are here.
 
 mod arguments;
-mod conversation;
+pub mod conversation;
+pub mod credssp;
 mod judgement;
+pub mod nla;
+pub mod ntlm;
+mod options;
 pub mod wire;
 
 use shared::deadline::Deadline;
 use shared::dial::Target;
-use shared::threshold::Range;
-use shared::verdict::Verdict;
+use shared::verdict::{Condition, Finding, Kind, Verdict};
 
 pub use arguments::Arguments;
+pub use judgement::judge;
+pub use options::{Depth, Options, Require, Skew, Tls};
 
 /// The check's name.
 pub const NAME: &str = "x224";
@@ -22,31 +31,15 @@ pub const NAME: &str = "x224";
 /// The registered port of RDP.
 pub const PORT: u16 = 3389;
 
-/// What is asked of the server.
-#[derive(Clone, Debug, Default)]
-pub struct Options {
-    /// The least security that it must choose. Unset, Standard RDP security is Degraded and
-    /// everything better is Healthy.
-    pub require: Option<Require>,
-    /// Advisory: Degraded when the time in seconds alerts here.
-    pub warning: Option<Range>,
-    /// Advisory: Failed when the time in seconds alerts here.
-    pub critical: Option<Range>,
-}
-
-/// The least security that a server must choose, from the weakest up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
-pub enum Require {
-    /// Standard RDP security will do.
-    Rdp,
-    /// TLS.
-    Tls,
-    /// TLS with Network Level Authentication (CredSSP).
-    Nla,
-}
-
-/// Checks one server over one connection, which is closed before this returns.
+/// Checks one server over one connection, which is closed before this returns, as deep as can be
+/// done without TLS: options that ask for more are refused as a defect of the caller's.
 pub async fn check(target: &Target, options: &Options, deadline: Deadline) -> Verdict {
-    let evidence = conversation::converse(target, &deadline).await;
-    judgement::judge(target, options, &evidence)
+    if options.depth.tls().is_some() {
+        let summary = "this program speaks no TLS and was asked to; please report this defect";
+        let finding = Finding::new(Condition::Unknown, Kind::Internal, summary);
+        return Verdict::new(NAME, &target.name, Some(target.address.port()), finding);
+    }
+    let (evidence, connection) = conversation::confirm(target, &deadline).await;
+    drop(connection);
+    judge(target, options, &evidence)
 }

@@ -95,6 +95,16 @@ pub fn parse(bytes: &[u8]) -> Result<Option<Reply>, Wrong> {
     }
 }
 
+/// How many more bytes a reply that begins with `bytes` needs at least, so that none behind it
+/// need be read: what follows belongs to the next layer. At least 1.
+pub fn missing(bytes: &[u8]) -> usize {
+    let wanted = match bytes {
+        &[_, _, high, low, ..] => usize::from(u16::from_be_bytes([high, low])),
+        _ => TPKT_HEADER,
+    };
+    wanted.saturating_sub(bytes.len()).max(1)
+}
+
 fn malformed<T>(why: String) -> Result<T, Wrong> {
     Err(Wrong::Malformed(why))
 }
@@ -281,6 +291,16 @@ mod tests {
                 assert_eq!(parse(&whole[..length]), Ok(None), "{length} bytes");
             }
         }
+    }
+
+    #[test]
+    fn no_byte_behind_a_reply_is_asked_for() {
+        let whole = confirm(&[2, 1, 8, 0, 1, 0, 0, 0]);
+        let mut had = 0;
+        while parse(&whole[..had]) == Ok(None) {
+            had += missing(&whole[..had]);
+        }
+        assert_eq!(had, whole.len());
     }
 
     #[test]

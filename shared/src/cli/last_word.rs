@@ -13,8 +13,9 @@ use std::time::Duration;
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
 
+use super::asker::Asker;
 use super::delivery;
-use crate::host_mode::{Answer, HostMode};
+use crate::host_mode::Answer;
 use crate::text::quoted;
 use crate::verdict::Kind;
 
@@ -30,6 +31,14 @@ const OWN_SIGNALS: [libc::c_int; 7] = [
     libc::SIGALRM,
 ];
 
+/// The words for EMFILE, ENFILE, ENOMEM and EAGAIN (of starting a thread or a process).
+const SHORTAGES: [&str; 4] = [
+    "Too many open files",
+    "Cannot allocate memory",
+    "out of memory",
+    "Resource temporarily unavailable",
+];
+
 /// How long the second alarm comes after the first.
 const SECOND_ALARM: Duration = Duration::from_millis(500);
 
@@ -38,16 +47,16 @@ static ALARMS: AtomicU32 = AtomicU32::new(0);
 static SPOKEN: AtomicBool = AtomicBool::new(false);
 static STDOUT_WAS_CLOSED: AtomicBool = AtomicBool::new(false);
 
-/// Prepares the failing answer of `mode`, silences stderr for good, and makes panics and the
+/// Prepares the failing answer for `asker`, silences stderr for good, and makes panics and the
 /// signals that this process can bring upon itself end in that answer.
-pub(super) fn arm(mode: HostMode, check: &'static str) {
+pub(super) fn arm(asker: Asker, check: &'static str) {
     LAST_WORD.get_or_init(|| {
         let summary = "this check broke down or hung, by a defect of its own or a limit of this \
                        machine; nothing is known of the server";
-        mode.failing(check, Kind::Internal, summary, &[])
+        asker.failing(check, Kind::Internal, summary, &[])
     });
     silence_stderr();
-    std::panic::set_hook(Box::new(move |panic| leave_panicking(mode, check, panic)));
+    std::panic::set_hook(Box::new(move |panic| leave_panicking(asker, check, panic)));
     catch_own_signals();
 }
 
@@ -62,7 +71,7 @@ pub(super) fn stdout_was_closed() -> bool {
     STDOUT_WAS_CLOSED.load(Ordering::SeqCst)
 }
 
-fn leave_panicking(mode: HostMode, check: &str, panic: &PanicHookInfo<'_>) {
+fn leave_panicking(asker: Asker, check: &str, panic: &PanicHookInfo<'_>) {
     let payload = panic.payload();
     let what = payload
         .downcast_ref::<&str>()
@@ -70,12 +79,23 @@ fn leave_panicking(mode: HostMode, check: &str, panic: &PanicHookInfo<'_>) {
         .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("no message");
     let place = panic.location().map(ToString::to_string);
-    let summary = format!(
-        "this check has a defect, please report it: {} at {}; nothing is known of the server",
-        quoted(what.as_bytes(), 300),
-        place.unwrap_or_default()
-    );
-    let answer = mode.failing(check, Kind::Internal, &summary, &[]);
+    let what = quoted(what.as_bytes(), 300);
+    let (kind, summary) = if SHORTAGES.iter().any(|shortage| what.contains(shortage)) {
+        // Libraries panic where they could have told.
+        let summary = format!(
+            "this machine ran short of something: {what}; raise the limits of open files and \
+             memory of the program that starts this check; nothing is known of the server"
+        );
+        (Kind::Resources, summary)
+    } else {
+        let summary = format!(
+            "this check has a defect, please report it: {what} at {}; nothing is known of the \
+             server",
+            place.unwrap_or_default()
+        );
+        (Kind::Internal, summary)
+    };
+    let answer = asker.failing(check, kind, &summary, &[]);
     // Whether it was heard or not, the code is the failing one.
     let _ = delivery::deliver(&answer.stdout, Duration::from_millis(100));
     std::process::exit(i32::from(answer.code));
@@ -112,6 +132,8 @@ fn timeval(duration: Duration) -> libc::timeval {
 
 fn catch_own_signals() {
     use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+    // A host may block signals around its fork, and a blocked alarm would never ring.
+    let _ = SigSet::all().thread_unblock();
     let catch = SigAction::new(
         SigHandler::Handler(speak_and_leave),
         SaFlags::SA_ONSTACK | SaFlags::SA_RESTART,

@@ -2,9 +2,13 @@
 //! say the answer, and fail in the host's own way whatever happens.
 
 mod arguments;
+mod asker;
+mod assistant;
 mod delivery;
+mod extra_opts;
 mod last_word;
 mod options;
+mod reading;
 
 use std::ffi::OsString;
 use std::future::Future;
@@ -16,8 +20,10 @@ use clap::error::ErrorKind;
 use crate::deadline::Deadline;
 use crate::dial::own_shortage;
 use crate::host_mode::{Answer, HostMode, find};
-use crate::verdict::{Finding, Kind, Verdict};
+use crate::verdict::{Kind, Verdict};
+use asker::Asker;
 
+pub use assistant::{PROGRAM as ASSISTANT, Request, assist};
 pub use options::{Common, Server, Timeout};
 
 /// How long after the end of its time a check that hangs is ended from outside its own code.
@@ -31,7 +37,11 @@ pub trait Plugin: Parser {
     /// The options that every plugin has.
     fn common(&self) -> &Common;
 
-    /// Carries the check out. It must not wait past `deadline`.
+    /// Whether these options ask for more than this program can do, so that the second program
+    /// must carry the check out.
+    fn needs_tls(&self) -> bool;
+
+    /// Carries out a check that does not need TLS. It must not wait past `deadline`.
     fn check(self, deadline: Deadline) -> impl Future<Output = Verdict>;
 }
 
@@ -39,12 +49,19 @@ pub trait Plugin: Parser {
 pub fn run<P: Plugin>() -> ! {
     let words: Vec<OsString> = std::env::args_os().collect();
     let mode = find(&words);
-    last_word::arm(mode, P::NAME);
-    let answer = answer::<P>(mode, words);
+    let asker = Asker::Host(mode);
+    last_word::arm(asker, P::NAME);
+    // Options may come from a file or from stdin, which may hang too.
+    last_word::set_alarm(mode.deadline() + GRACE);
+    say(asker, P::NAME, &answer::<P>(mode, words))
+}
+
+/// Delivers `answer` and exits.
+fn say(asker: Asker, check: &str, answer: &Answer) -> ! {
     let code = match delivery::deliver(&answer.stdout, GRACE) {
         Ok(()) => answer.code,
         // Nobody heard the answer; the exit code alone must not claim health.
-        Err(_) => mode.failing(P::NAME, Kind::Internal, "", &[]).code,
+        Err(_) => asker.failing(check, Kind::Internal, "", &[]).code,
     };
     // Not a return from main: a lookup that still hangs in its thread would be waited for.
     std::process::exit(i32::from(code))
@@ -52,33 +69,51 @@ pub fn run<P: Plugin>() -> ! {
 
 fn answer<P: Plugin>(mode: HostMode, words: Vec<OsString>) -> Answer {
     let started = Deadline::after(Duration::ZERO);
-    let plugin = match P::try_parse_from(arguments::for_clap(mode, words)) {
+    let usage = |why: &str| mode.failing(P::NAME, Kind::Usage, why, &[]);
+    let words = match arguments::complete(mode, P::NAME, words) {
+        Ok(words) => words,
+        Err(why) => return usage(&why),
+    };
+    let plugin = match P::try_parse_from(&words) {
         Ok(plugin) => plugin,
         Err(error) => return refusal::<P>(mode, &error),
     };
+    if plugin.common().host_mode.is_some_and(|named| named != mode) {
+        // It was looked for on the command line alone, before any file was read.
+        return usage(
+            "the host mode is named twice, or in a file of options; name it once, on the command \
+             line or by the name that the check is called by",
+        );
+    }
     let budget = match budget(mode, plugin.common().timeout) {
         Ok(budget) => budget,
-        Err(why) => return mode.failing(P::NAME, Kind::Usage, &why, &[]),
+        Err(why) => return usage(&why),
     };
     let wishes = plugin.common().wishes();
     let deadline = Deadline::after(budget.saturating_sub(started.elapsed()));
     last_word::set_alarm(budget + GRACE);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let verdict = match runtime {
-        Ok(runtime) => {
-            let verdict = runtime.block_on(plugin.check(deadline));
-            std::mem::forget(runtime);
-            verdict
-        }
-        Err(error) => Verdict::new(P::NAME, "", None, shortage(&error)),
+    let verdict = if plugin.needs_tls() {
+        let options = words.get(1..).unwrap_or_default();
+        assistant::consult(P::NAME, options, &deadline)
+    } else {
+        carry_out(P::NAME, plugin.check(deadline))
     };
     mode.answer(&verdict, &wishes)
 }
 
-fn shortage(error: &std::io::Error) -> Finding {
-    own_shortage("start the check", error)
+/// Drives `check` on this thread.
+fn carry_out(name: &str, check: impl Future<Output = Verdict>) -> Verdict {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    match runtime {
+        Ok(runtime) => {
+            let verdict = runtime.block_on(check);
+            std::mem::forget(runtime);
+            verdict
+        }
+        Err(error) => Verdict::new(name, "", None, own_shortage("start the check", &error)),
+    }
 }
 
 /// The time for the whole check: `-t`, else the mode's own. The modes whose hosts kill, or fail

@@ -41,12 +41,17 @@ pub struct Common {
     #[arg(long, value_name = "1..253", default_value_t = 1,
           value_parser = clap::value_parser!(u8).range(1..=253))]
     pub weight: u8,
-    /// Findings that count in hosts other than nagios and json
+    /// Findings that count in full: reported by nagios and json in any case, they take a server
+    /// out nowhere else unless named here
     #[arg(long, value_name = "CLASS,...", value_delimiter = ',')]
     pub enforce: Vec<Advice>,
     /// What hosts that know no "unknown" are told instead
     #[arg(long, value_name = "ANSWER", default_value = "fail")]
     pub on_unknown: OnUnknown,
+    /// Read options from SECTION (default the check's name) of an ini file, before those given
+    /// here; @- is stdin
+    #[arg(long, value_name = "[SECTION][@FILE]", num_args = 0..=1)]
+    pub extra_opts: Option<Option<String>>,
     /// Connect from this address
     #[arg(long, value_name = "ADDRESS")]
     pub source_address: Option<IpAddr>,

@@ -31,8 +31,29 @@ struct Line<'a> {
     transcript: &'a [String],
 }
 
+/// The verdict in the documented form (`schema` and `state` included), as a value to put into a
+/// larger document. Advisory findings stand beside the condition and are not folded into it.
+pub fn value(verdict: &Verdict) -> serde_json::Value {
+    // Plain data with text keys: this cannot fail.
+    serde_json::to_value(line(verdict, &[])).unwrap_or_default()
+}
+
 pub(super) fn answer(verdict: &Verdict, verbosity: u8) -> Answer {
-    let line = Line {
+    let transcript = match verbosity {
+        3.. => verdict.transcript.as_slice(),
+        _ => &[],
+    };
+    // As above; and an empty line would fail every reader.
+    let mut stdout = serde_json::to_vec(&line(verdict, transcript)).unwrap_or_default();
+    stdout.push(b'\n');
+    Answer {
+        stdout,
+        code: state(verdict.condition),
+    }
+}
+
+fn line<'a>(verdict: &'a Verdict, transcript: &'a [String]) -> Line<'a> {
+    Line {
         schema: SCHEMA,
         check: &verdict.check,
         server: &verdict.server,
@@ -50,17 +71,6 @@ pub(super) fn answer(verdict: &Verdict, verbosity: u8) -> Answer {
         details: &verdict.details,
         share: verdict.share,
         advisories: &verdict.advisories,
-        transcript: if verbosity >= 3 {
-            &verdict.transcript
-        } else {
-            &[]
-        },
-    };
-    // Plain data with text keys: serialising it cannot fail; an empty line would fail every reader.
-    let mut stdout = serde_json::to_vec(&line).unwrap_or_default();
-    stdout.push(b'\n');
-    Answer {
-        stdout,
-        code: state(verdict.condition),
+        transcript,
     }
 }

@@ -5,7 +5,7 @@
 //! `--host-mode` or by the name that the check is called by, before anything else is looked at.
 
 mod find;
-mod json;
+pub mod json;
 mod keepalived;
 mod ldirectord;
 mod nagios;
@@ -47,7 +47,8 @@ pub enum OnUnknown {
 /// The operator's wishes about how verdicts are said.
 #[derive(Clone, Debug)]
 pub struct Wishes {
-    /// Which advisory findings count in the modes where by default none does.
+    /// Which advisory findings count in the modes where by default none does, and count in full
+    /// in `nagios` and `json`.
     pub enforced: Vec<Advice>,
     /// 0 to 3: how much `nagios` and `json` tell.
     pub verbosity: u8,
@@ -159,7 +160,14 @@ impl HostMode {
         if !self.has_states() {
             return verdict.enforcing(&wishes.enforced);
         }
-        let mut heard = verdict.enforcing(&[Advice::Time, Advice::Certificate, Advice::Skew]);
+        let mut heard = verdict.folding(|advisory| {
+            let enforced = wishes.enforced.contains(&advisory.advice);
+            Some(if enforced {
+                advisory.enforced
+            } else {
+                advisory.condition
+            })
+        });
         let timed_out = matches!(heard.kind, Kind::TcpTimeout | Kind::Silent | Kind::Timeout);
         if let (true, Some(condition)) = (timed_out, wishes.on_timeout) {
             heard.condition = condition;

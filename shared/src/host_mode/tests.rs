@@ -111,6 +111,7 @@ fn an_advisory_finding_counts_for_nagios_and_elsewhere_only_where_enforced() {
     slow.advisories = vec![Advisory {
         advice: Advice::Time,
         condition: Condition::Failed,
+        enforced: Condition::Failed,
         kind: Kind::Slow,
         summary: "slow".to_owned(),
     }];
@@ -126,6 +127,38 @@ fn an_advisory_finding_counts_for_nagios_and_elsewhere_only_where_enforced() {
     }
     assert_eq!(said(HostMode::Nanny, &slow, &Wishes::default()).0, "OK\n");
     assert_eq!(said(HostMode::Nanny, &slow, &enforcing).0, "FAIL\n");
+}
+
+#[test]
+fn a_finding_that_only_warns_fails_where_its_class_is_enforced() {
+    let mut expired = verdict(Condition::Healthy, Kind::Ok);
+    expired.advisories = vec![Advisory {
+        advice: Advice::Certificate,
+        condition: Condition::Degraded,
+        enforced: Condition::Failed,
+        kind: Kind::Certificate,
+        summary: "expired".to_owned(),
+    }];
+    let enforcing = Wishes {
+        enforced: vec![Advice::Certificate],
+        ..Wishes::default()
+    };
+    assert_eq!(said(HostMode::Nagios, &expired, &Wishes::default()).1, 1);
+    assert_eq!(said(HostMode::Nagios, &expired, &enforcing).1, 2);
+    assert_eq!(
+        said(HostMode::Nanny, &expired, &Wishes::default()).0,
+        "OK\n"
+    );
+    assert_eq!(said(HostMode::Nanny, &expired, &enforcing).0, "FAIL\n");
+}
+
+#[test]
+fn the_value_of_a_verdict_is_what_the_line_says() {
+    let mut told = verdict(Condition::Maintenance, Kind::Maintenance);
+    told.transcript = vec!["sent 03".to_owned()];
+    let (text, _) = said(HostMode::Json, &told, &Wishes::default());
+    let line: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(json::value(&told), line);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What the evidence says about the server: pure.
 
+mod upper;
+
 use shared::dial::Target;
 use shared::perfdata::Value;
 use shared::text::{hex, quoted, spoken};
@@ -16,28 +18,40 @@ const QUOTED: usize = 48;
 const TRANSCRIBED: usize = 128;
 
 /// The verdict.
-pub(super) fn judge(target: &Target, options: &Options, evidence: &Evidence) -> Verdict {
-    let finding = finding(target, options, evidence);
-    let mut verdict = Verdict::new(NAME, &target.name, Some(target.address.port()), finding);
-    let thresholds = Thresholds {
-        warning: options.warning,
-        critical: options.critical,
+pub fn judge(target: &Target, options: &Options, evidence: &Evidence) -> Verdict {
+    let below = finding(target, options, evidence);
+    let upper = upper::judge(target, options, evidence);
+    // The layers above were reached only where X.224 found nothing that fails.
+    let mut finding = match upper.finding {
+        Some(above) if below.condition != Condition::Failed => above,
+        _ => below,
     };
+    for what in &upper.unjudged {
+        finding.summary.push_str("; ");
+        finding.summary.push_str(what);
+    }
+    let mut verdict = Verdict::new(NAME, &target.name, Some(target.address.port()), finding);
+    let time = Value::seconds("time", evidence.total).judged_by(&options.time);
     let phases = [("connect", evidence.connect), ("confirm", evidence.confirm)];
-    let time = Value::seconds("time", evidence.total).judged_by(&thresholds);
     let phases = phases
         .into_iter()
         .filter_map(|(label, took)| Some(Value::seconds(label, took?)));
-    verdict.perfdata = std::iter::once(time).chain(phases).collect();
+    verdict.perfdata = std::iter::once(time)
+        .chain(phases)
+        .chain(upper.perfdata)
+        .collect();
     if let Outcome::Replied(reply) = &evidence.outcome {
         verdict.facts.extend(facts(reply));
-        verdict.advisories.extend(slowness(&thresholds, evidence));
+        verdict.advisories.extend(slowness(&options.time, evidence));
     }
+    verdict.facts.extend(upper.facts);
+    verdict.advisories.extend(upper.advisories);
     if evidence.connect.is_some() {
         verdict.transcript = vec![
             format!("sent {}", hex(&CONNECTION_REQUEST, TRANSCRIBED)),
             format!("received {}", hex(&evidence.received, TRANSCRIBED)),
         ];
+        verdict.transcript.extend(upper.transcript);
     }
     verdict
 }
@@ -47,6 +61,7 @@ fn slowness(thresholds: &Thresholds, evidence: &Evidence) -> Option<Advisory> {
     (condition != Condition::Healthy).then(|| Advisory {
         advice: Advice::Time,
         condition,
+        enforced: condition,
         kind: Kind::Slow,
         summary: format!(
             "the answer took {}, outside the range asked for",
@@ -106,6 +121,7 @@ fn ended(target: &Target, ending: &Ending, evidence: &Evidence) -> Finding {
             Kind::TcpReset,
             format!("{address} reset the connection (RST) {}", before(count)),
         ),
+        (Ending::Tls(why), _) => Finding::failed(Kind::TlsFailed, why.clone()),
         (Ending::Broken(fault), _) => fault.finding(target, evidence.total),
     }
 }

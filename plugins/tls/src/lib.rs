@@ -1,0 +1,10 @@
+//! The checks as far as they need TLS.
+//!
+//! This package alone links OpenSSL, and links the distribution's shared library, so that its
+//! security updates reach the checks. The programs that hosts start do not depend on it: they
+//! start `check_over_tls` instead. The hook depends on it and checks in its own process.
+
+mod handshake;
+mod recorded;
+mod session;
+pub mod x224;
