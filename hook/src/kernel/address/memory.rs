@@ -68,7 +68,7 @@ impl World {
                 interface: interface.index,
                 address,
                 by: *holder,
-                saying: Saying::Claims,
+                saying: Saying::Answers,
             }));
     }
 }

@@ -95,8 +95,10 @@ pub struct Heard {
 /// What somebody says about an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Saying {
-    /// "I hold it."
+    /// "I hold it", to everybody.
     Claims,
+    /// "I hold it", to us because we asked; nobody else learns from it.
+    Answers,
     /// "Does anybody hold it?", before taking it.
     Asks,
 }

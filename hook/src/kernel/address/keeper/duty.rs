@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::held::Held;
 use super::jitter::Jitter;
 use super::{Change, Timing};
 use crate::clock::Moment;
@@ -15,13 +16,6 @@ const PROBE_WAIT: Duration = Duration::from_millis(100);
 const PROBE_GAP: Duration = Duration::from_millis(250);
 const PROBE_JITTER: Duration = Duration::from_millis(50);
 const ANSWER_WAIT: Duration = Duration::from_millis(400);
-
-/// What is said within this time of our own question is an answer to it, and calls for no defence.
-const ANSWER_WINDOW: Duration = Duration::from_secs(2);
-
-/// A new address is announced this often, at this distance.
-const BURST: u32 = 5;
-const BURST_GAP: Duration = Duration::from_secs(1);
 
 /// After so many retry times of silence another holder counts as gone.
 const FORGOTTEN_AFTER: u32 = 3;
@@ -69,28 +63,6 @@ enum State {
 enum Reason {
     Wanted,
     Deleted,
-}
-
-#[derive(Clone, Debug)]
-struct Held {
-    since: Moment,
-    /// Announcements left of the first ones.
-    burst: u32,
-    next: Moment,
-    announced: Option<Moment>,
-    inquired: Option<Moment>,
-}
-
-impl Held {
-    fn since(now: Moment) -> Self {
-        Self {
-            since: now,
-            burst: BURST,
-            next: now,
-            announced: None,
-            inquired: None,
-        }
-    }
 }
 
 /// Another holder.
@@ -184,10 +156,7 @@ impl Duty {
                     probe_at: now,
                 };
             }
-            State::Held(held) => {
-                held.burst = BURST;
-                held.next = now;
-            }
+            State::Held(held) => held.begin_anew(now),
         }
     }
 
@@ -228,14 +197,13 @@ impl Duty {
                 vec![Act::Probe]
             }
             State::Held(held) => match self.rival {
-                None => refresh(held, now, timing),
+                None => held.refresh(now, timing),
                 Some(rival) if now.since(rival.heard) >= timing.retry * FORGOTTEN_AFTER => {
                     *held = Held::since(now);
                     self.rival = None;
                     vec![Act::Tell(Change::ConflictEnded)]
                 }
                 Some(_) => {
-                    held.inquired = Some(now);
                     held.next = now + timing.retry;
                     vec![Act::Inquire]
                 }
@@ -263,11 +231,11 @@ impl Duty {
                     .into_iter()
                     .collect()
             }
-            (State::Held(held), Saying::Claims) => {
-                let defence = defend(held, now, timing);
+            (State::Held(held), Saying::Claims | Saying::Answers) => {
+                let is_claim = heard.saying == Saying::Claims;
+                let defence = is_claim.then(|| held.defend(now, timing)).flatten();
                 if self.rival.is_none() {
-                    held.burst = 0;
-                    held.next = now + timing.retry;
+                    held.fall_silent(now, timing);
                 }
                 let holder = heard.by;
                 let news = self.meet(holder, now, timing);
@@ -343,34 +311,4 @@ impl Duty {
         self.told = Some(words.clone());
         Some(Act::Tell(Change::Failed { words }))
     }
-}
-
-/// Announcements of an address that nobody contests; with each refresh it is asked whether that
-/// is still so, for a silent holder is heard of in no other way.
-fn refresh(held: &mut Held, now: Moment, timing: &Timing) -> Vec<Act> {
-    let mut acts = vec![Act::Announce];
-    if held.burst == BURST || held.burst == 0 {
-        held.inquired = Some(now);
-        acts.push(Act::Inquire);
-    }
-    held.announced = Some(now);
-    held.burst = held.burst.saturating_sub(1);
-    let wait = if held.burst > 0 {
-        BURST_GAP
-    } else {
-        timing.refresh
-    };
-    held.next = now + wait;
-    acts
-}
-
-/// RFC 5227 section 2.4 (c): the address is kept, and defended once in a while, so that two
-/// holders do not answer each other for ever.
-fn defend(held: &mut Held, now: Moment, timing: &Timing) -> Option<Act> {
-    let within = |at: Option<Moment>, time| at.is_some_and(|at| now.since(at) < time);
-    if within(held.inquired, ANSWER_WINDOW) || within(held.announced, timing.retry) {
-        return None;
-    }
-    held.announced = Some(now);
-    Some(Act::Announce)
 }

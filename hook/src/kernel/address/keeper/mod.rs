@@ -1,8 +1,9 @@
-//! Keeps the wanted addresses: [`duty`] decides, without input, output or a clock; [`work`]
+//! Keeps the wanted addresses: [`duties`] decides, without input, output or a clock; [`work`]
 //! carries it out on a thread of its own.
 
 mod duties;
 mod duty;
+mod held;
 mod jitter;
 mod work;
 

@@ -37,7 +37,7 @@ fn broadcast(operation: u16, sender: (Mac, Ipv4Addr), target: (Mac, Ipv4Addr)) -
 }
 
 /// A sender with an address claims it, in requests and replies alike; one with address 0 probes
-/// for the target (RFC 5227 sections 2.1.1 and 2.4).
+/// for the target, and whoever answers that has 0 as its target (RFC 5227 sections 2.1.1 and 2.4).
 pub(super) fn understand(frame: &Frame<'_>) -> Option<Said> {
     let rest = frame.payload.strip_prefix(&ETHERNET_IPV4)?;
     let (operation, rest) = rest.split_first_chunk()?;
@@ -48,6 +48,7 @@ pub(super) fn understand(frame: &Frame<'_>) -> Option<Said> {
     let (sender, target) = (Ipv4Addr::from(*sender), Ipv4Addr::from(*target));
     let (address, what) = match u16::from_be_bytes(*operation) {
         REQUEST if sender.is_unspecified() => (target, Saying::Asks),
+        REPLY if target.is_unspecified() => (sender, Saying::Answers),
         REQUEST | REPLY if !sender.is_unspecified() => (sender, Saying::Claims),
         _ => return None,
     };

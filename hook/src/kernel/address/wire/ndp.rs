@@ -16,6 +16,7 @@ const NEIGHBOUR_SOLICITATION: u8 = 135;
 const NEIGHBOUR_ADVERTISEMENT: u8 = 136;
 /// Flags of an advertisement (RFC 4861 section 4.4).
 const ROUTER: u8 = 0x80;
+const SOLICITED: u8 = 0x40;
 const OVERRIDE: u8 = 0x20;
 
 /// Options with a link-layer address (RFC 4861 section 4.6.1), one unit of 8 bytes long.
@@ -117,7 +118,7 @@ fn checksum(source: Ipv6Addr, destination: Ipv6Addr, body: &[u8]) -> u16 {
     !u16::try_from(folded).unwrap_or(0)
 }
 
-/// An advertisement claims its target; a solicitation from the unspecified address probes for it.
+/// An advertisement claims its target, to one who asked if it is solicited; a solicitation from the unspecified address probes for it.
 /// Both are judged by RFC 4861 sections 7.1.1 and 7.1.2.
 pub(super) fn understand(frame: &Frame<'_>) -> Option<Said> {
     let (source, body) = icmpv6(frame.payload)?;
@@ -126,7 +127,14 @@ pub(super) fn understand(frame: &Frame<'_>) -> Option<Said> {
     let target = Ipv6Addr::from(*target);
     let link_layer = target_link_layer(options)?;
     let (by, what) = match *header {
-        [NEIGHBOUR_ADVERTISEMENT, 0, ..] => (link_layer.unwrap_or(frame.source), Saying::Claims),
+        [NEIGHBOUR_ADVERTISEMENT, 0, _, _, flags, ..] => (
+            link_layer.unwrap_or(frame.source),
+            if flags & SOLICITED == 0 {
+                Saying::Claims
+            } else {
+                Saying::Answers
+            },
+        ),
         [NEIGHBOUR_SOLICITATION, 0, ..] if source.is_unspecified() => (frame.source, Saying::Asks),
         _ => return None,
     };

@@ -33,10 +33,17 @@ fn the_kernels_arp_claims_its_senders_address_in_request_and_reply() {
 }
 
 #[test]
+fn the_kernels_answer_to_an_arp_probe_is_for_us_alone() {
+    let answer = understand(&bytes(captured::ARP_ANSWER));
+    assert_eq!(answer, said(B, "192.0.2.2", Saying::Answers));
+}
+
+#[test]
 fn the_kernels_advertisements_claim_their_target() {
-    for frame in [captured::ADVERTISEMENT, captured::SOLICITED_ADVERTISEMENT] {
-        assert_eq!(understand(&bytes(frame)), claims(B, "2001:db8::2"));
-    }
+    let unsolicited = understand(&bytes(captured::ADVERTISEMENT));
+    assert_eq!(unsolicited, claims(B, "2001:db8::2"));
+    let solicited = understand(&bytes(captured::SOLICITED_ADVERTISEMENT));
+    assert_eq!(solicited, said(B, "2001:db8::2", Saying::Answers));
 }
 
 #[test]

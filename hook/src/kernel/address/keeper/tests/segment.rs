@@ -201,8 +201,8 @@ impl Segment {
                 let answers = self.machines[other].hear(&heard, self.now);
                 self.spread(other, answers);
                 if saying == Saying::Asks && self.machines[other].holds() {
-                    let claim = self.machines[other].heard(Saying::Claims);
-                    let answers = self.machines[from].hear(&claim, self.now);
+                    let answer = self.machines[other].heard(Saying::Answers);
+                    let answers = self.machines[from].hear(&answer, self.now);
                     self.spread(from, answers);
                 }
             }
