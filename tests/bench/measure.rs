@@ -206,3 +206,56 @@ fn bind(core: usize) -> Outcome {
     sched_setaffinity(Pid::from_raw(0), &set)?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn program(path: &str, arguments: &[&str]) -> Program {
+        Program::new(path, arguments)
+    }
+
+    #[test]
+    fn the_memory_of_a_small_program_is_its_own_and_not_of_this_process() {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let ours = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))
+            .unwrap();
+        let ours: u64 = ours.trim().trim_end_matches(" kB").parse().unwrap();
+        let its = program("/bin/true", &[]).peak_memory().unwrap();
+        assert!(its > 100 * 1024, "{its}");
+        assert!(its < ours * 1024, "{its}");
+    }
+
+    #[test]
+    fn a_run_takes_its_wall_time_and_little_more_cpu_than_it_uses() {
+        let time = program("/bin/sleep", &["0.2"]).time().unwrap();
+        assert!(time.wall >= Duration::from_millis(200), "{time:?}");
+        assert!(time.cpu > Duration::ZERO, "{time:?}");
+        assert!(time.cpu < Duration::from_millis(100), "{time:?}");
+    }
+
+    #[test]
+    fn a_failing_run_is_no_measurement() {
+        let failing = program("/bin/false", &[]);
+        assert!(failing.time().is_err());
+        assert!(failing.peak_memory().is_err());
+        assert!(failing.output().is_err());
+        assert!(program("/no/such/program", &[]).time().is_err());
+    }
+
+    #[test]
+    fn both_sides_run_in_turn_and_the_first_rounds_do_not_count() {
+        let order = std::cell::RefCell::new(String::new());
+        let side = |name| {
+            order.borrow_mut().push(name);
+            Ok(order.borrow().len())
+        };
+        let measured = interleaved(2, || side('o'), || side('p')).unwrap();
+        assert_eq!(measured.len(), 2);
+        assert_eq!(order.into_inner(), "oppo".repeat(4)[..14]);
+        let first = 2 * WARM_UP;
+        assert_eq!(measured.first(), Some(&(first + 2, first + 1)));
+    }
+}
