@@ -13,15 +13,16 @@ mod table;
 
 use std::error::Error;
 use std::process::ExitCode;
+use std::thread;
 
 use clap::Parser;
 
 use crate::origin::Origin;
-use crate::rows::Subject;
+use crate::rows::{Measured, Subject};
 use crate::table::Report;
 
 /// What a measurement gives: its value, or why there is none.
-type Outcome<T = ()> = Result<T, Box<dyn Error>>;
+type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 
 #[derive(Parser)]
 #[command(
@@ -88,7 +89,7 @@ fn report(subjects: &[&Subject]) -> Outcome<Report> {
     for subject in subjects {
         eprintln!("bench: measuring {}", subject.name);
         let measured = match subject.place {
-            rows::Place::Here => (subject.measure)(),
+            rows::Place::Here => apart(subject.measure),
             rows::Place::Guest => lab::measure(subject.name),
         };
         match measured {
@@ -97,6 +98,12 @@ fn report(subjects: &[&Subject]) -> Outcome<Report> {
         }
     }
     Ok(report)
+}
+
+/// On a thread of its own: what a subject binds to a core stays bound.
+fn apart(measure: fn() -> Outcome<Measured>) -> Outcome<Measured> {
+    let measured = thread::spawn(measure).join();
+    measured.unwrap_or_else(|_| Err("the measurement panicked".into()))
 }
 
 fn verdict(report: &Report) -> ExitCode {

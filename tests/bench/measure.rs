@@ -171,39 +171,15 @@ pub(crate) fn rounds<T>(measured: &[(T, T)], quantity: impl Fn(&T) -> f64) -> Ve
     measured.iter().map(round).collect()
 }
 
-/// A core for what is measured and one for what helps it, such as a server; the same one where
-/// there is no other.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Cores {
-    measured: usize,
-    helping: usize,
-}
-
-impl Cores {
-    /// The first and the last core that this process may use.
-    pub(crate) fn find() -> Outcome<Self> {
-        let usable = sched_getaffinity(Pid::from_raw(0))?;
-        let mut cores = (0..CpuSet::count()).filter(|core| usable.is_set(*core) == Ok(true));
-        let measured = cores.next().ok_or("no core may be used")?;
-        let helping = cores.next_back().unwrap_or(measured);
-        Ok(Self { measured, helping })
-    }
-
-    /// Does something that starts threads, which stay on the helping core, and then binds this
-    /// thread and the programs that it starts to the measured one.
-    pub(crate) fn share<T>(self, start_helpers: impl FnOnce() -> T) -> Outcome<T> {
-        bind(self.helping)?;
-        let helpers = start_helpers();
-        bind(self.measured)?;
-        Ok(helpers)
-    }
-}
-
-/// Binds this thread, and the threads and programs that it starts from now on.
-fn bind(core: usize) -> Outcome {
-    let mut set = CpuSet::new();
-    set.set(core)?;
-    sched_setaffinity(Pid::from_raw(0), &set)?;
+/// Binds this thread to the first core that it may use, and with it the threads and programs that
+/// it starts from now on. On one core, what others do on the rest disturbs least, and nobody waits
+/// for a sleeping core to wake up.
+pub(crate) fn bind_to_one_core() -> Outcome {
+    let usable = sched_getaffinity(Pid::from_raw(0))?;
+    let core = (0..CpuSet::count()).find(|core| usable.is_set(*core) == Ok(true));
+    let mut one = CpuSet::new();
+    one.set(core.ok_or("no core may be used")?)?;
+    sched_setaffinity(Pid::from_raw(0), &one)?;
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use lookalike::rdp::Rdp;
 
 use super::{Measured, Quantity, Unit};
 use crate::Outcome;
-use crate::measure::{Cores, Program, Time, interleaved, rounds};
+use crate::measure::{Program, Time, bind_to_one_core, interleaved, rounds};
 use crate::origin::package_version;
 
 const TIMED: usize = 400;
@@ -18,8 +18,8 @@ const WEIGHED: usize = 50;
 const CHECK_TCP: &str = "/usr/lib/nagios/plugins/check_tcp";
 
 pub(crate) fn measure() -> Outcome<Measured> {
-    let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let server = Cores::find()?.share(|| Rdp::listen(anywhere))??;
+    bind_to_one_core()?;
+    let server = Rdp::listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
     let port = server.address().port().to_string();
     let arguments = ["-H", "127.0.0.1", "-p", &port];
     let ours = Program::new(beside_this("check_x224")?, &arguments);
@@ -43,7 +43,7 @@ pub(crate) fn measure() -> Outcome<Measured> {
         ),
         remarks: vec![
             "check_tcp does less: it connects and closes. check_x224 sends an X.224 Connection \
-             Request, and its wall time contains the server's answer."
+             Request, and its wall time contains the work of the server, which is on the same core."
                 .to_owned(),
         ],
         quantities: vec![

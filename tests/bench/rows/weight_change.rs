@@ -27,7 +27,7 @@ use shared::verdict::{Condition, Verdict};
 
 use super::{Measured, Quantity, Unit};
 use crate::Outcome;
-use crate::measure::{Cores, Program, interleaved, rounds};
+use crate::measure::{Program, bind_to_one_core, interleaved, rounds};
 use crate::origin::package_version;
 
 const ROUNDS: usize = 300;
@@ -64,10 +64,9 @@ checks = ["rdp"]
 "#;
 
 pub(crate) fn measure() -> Outcome<Measured> {
-    let rdp = Cores::find()?.share(|| {
-        collect_stderr()?;
-        Rdp::listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
-    })??;
+    bind_to_one_core()?;
+    collect_stderr()?;
+    let rdp = Rdp::listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
     let healthy = check(&rdp, Behaviour::Confirms, Condition::Healthy)?;
     let failed = check(&rdp, Behaviour::Closes, Condition::Failed)?;
 
