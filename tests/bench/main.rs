@@ -78,7 +78,7 @@ fn chosen(names: &[String]) -> Outcome<Vec<&'static Subject>> {
     }
     let find = |name: &String| {
         let found = rows::ALL.iter().find(|subject| subject.name == *name);
-        found.ok_or_else(|| format!("no subject is called {name}; see `bench list`").into())
+        found.ok_or_else(|| format!("no subject is called {name}; see --list").into())
     };
     names.iter().map(find).collect()
 }

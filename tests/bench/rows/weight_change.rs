@@ -116,7 +116,8 @@ pub(crate) fn measure() -> Outcome<Measured> {
             package_version("ipvsadm")?
         ),
         remarks: vec![format!(
-            "In the kernel lab: Linux {}, emulated without KVM, state files on tmpfs.",
+            "In the kernel lab: Linux {}, state files on tmpfs. Emulation makes the start of a \
+             process dearer than anything else; a real machine shows a smaller difference.",
             fs::read_to_string("/proc/sys/kernel/osrelease")?.trim()
         )],
         quantities: vec![Quantity {
