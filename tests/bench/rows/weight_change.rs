@@ -64,8 +64,8 @@ checks = ["rdp"]
 "#;
 
 pub(crate) fn measure() -> Outcome<Measured> {
-    bind_to_one_core()?;
     collect_stderr()?;
+    bind_to_one_core()?;
     let rdp = Rdp::listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
     let healthy = check(&rdp, Behaviour::Confirms, Condition::Healthy)?;
     let failed = check(&rdp, Behaviour::Closes, Condition::Failed)?;
@@ -197,7 +197,7 @@ fn expect(table: &mut Ipvs, mark: u32, weight: u32) -> Outcome {
 }
 
 /// The director tells every event on stderr. As under systemd, that is a Unix socket which somebody
-/// reads; the guest's own would be a serial line.
+/// on another core reads; the guest's own would be a serial line.
 fn collect_stderr() -> std::io::Result<()> {
     let (mut reader, writer) = UnixStream::pair()?;
     nix::unistd::dup2_stderr(writer)?;
