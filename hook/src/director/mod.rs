@@ -117,6 +117,7 @@ impl Director {
         };
         director.note_start(now);
         director.reread(now)?;
+        director.records.journal.flush();
         Ok(director)
     }
 
@@ -141,6 +142,7 @@ impl Director {
             self.judge(service, report, now);
             self.converge(service, now);
         }
+        self.records.journal.flush();
     }
 
     /// Compares the table with what we left there, and looks for checks that fell silent.
@@ -153,6 +155,7 @@ impl Director {
         } else if let Err(error) = self.reread(now) {
             self.note_table_error(None, None, error.to_string(), now);
         }
+        self.records.journal.flush();
     }
 
     /// Notes the end of the run; the table stays as it is.
@@ -164,11 +167,13 @@ impl Director {
             format!("{reason}; the table stays as it is"),
             now,
         );
+        self.records.journal.flush();
     }
 
     /// Notes that a reload was asked for and did not happen.
     pub fn refuse_reload(&mut self, reason: &str, now: Moment) {
         self.note(Event::ReloadRefused, None, None, reason.to_owned(), now);
+        self.records.journal.flush();
     }
 
     fn reread(&mut self, now: Moment) -> Result<(), KernelError> {
@@ -286,7 +291,7 @@ impl Director {
     ) {
         let service = service.map(|id| self.config.services[id.0].name.as_str());
         let server = server.map(|id| self.config.servers[id.0].name.as_str());
-        self.records.journal.write(
+        self.records.journal.note(
             now,
             &Entry {
                 event,

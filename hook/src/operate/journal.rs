@@ -80,6 +80,9 @@ struct Line<'a> {
 pub struct Journal {
     file: File,
     seq: u64,
+    /// Lines for the file and for standard error that are noted and not yet written.
+    noted: Vec<u8>,
+    told: Vec<u8>,
 }
 
 impl Journal {
@@ -91,11 +94,13 @@ impl Journal {
         Ok(Self {
             file: OpenOptions::new().create(true).append(true).open(path)?,
             seq: 0,
+            noted: Vec::new(),
+            told: Vec::new(),
         })
     }
 
-    /// Writes one event. A full disk costs the line in the file, never the director.
-    pub fn write(&mut self, now: Moment, entry: &Entry<'_>) {
+    /// Notes one event; it is written with the next [`flush`](Self::flush).
+    pub fn note(&mut self, now: Moment, entry: &Entry<'_>) {
         self.seq += 1;
         let line = Line {
             seq: self.seq,
@@ -106,12 +111,31 @@ impl Journal {
             server: entry.server,
             reason: &entry.reason,
         };
-        let human = human(&line);
-        if let Ok(mut json) = serde_json::to_string(&line) {
-            json.push('\n');
-            let _ = self.file.write_all(json.as_bytes());
+        let length = self.noted.len();
+        match serde_json::to_writer(&mut self.noted, &line) {
+            Ok(()) => self.noted.push(b'\n'),
+            Err(_) => self.noted.truncate(length),
         }
-        let _ = io::stderr().write_all(human.as_bytes());
+        self.told.extend_from_slice(human(&line).as_bytes());
+    }
+
+    /// Writes what was noted, after what followed from it was done: the kernel does not wait for
+    /// the journal. A full disk costs the lines in the file, never the director.
+    pub fn flush(&mut self) {
+        if !self.noted.is_empty() {
+            let _ = self.file.write_all(&self.noted);
+        }
+        if !self.told.is_empty() {
+            let _ = io::stderr().write_all(&self.told);
+        }
+        self.noted.clear();
+        self.told.clear();
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        self.flush();
     }
 }
 
