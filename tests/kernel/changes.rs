@@ -318,7 +318,7 @@ fn deleting_can_be_repeated() -> Outcome {
     original_set_up()?;
     let mut kernel = Ipvs::new();
     for _ in 0..2 {
-        kernel.delete_destination(&marked(80), at("10.0.1.1:0")?)?;
+        kernel.apply(&delete_destination(marked(80), at("10.0.1.1:0")?))?;
     }
     let expected = ["-A -f 80 -s wlc -p 600", "-a -f 80 -r 10.0.1.2:0 -m -w 1"];
     expect(
@@ -327,8 +327,8 @@ fn deleting_can_be_repeated() -> Outcome {
         expected.map(str::to_owned).to_vec(),
     )?;
     for _ in 0..2 {
-        kernel.delete_service(&marked(80))?;
+        kernel.apply(&delete_service(marked(80)))?;
     }
-    kernel.delete_destination(&marked(80), at("10.0.1.2:0")?)?;
+    kernel.apply(&delete_destination(marked(80), at("10.0.1.2:0")?))?;
     expect("ipvsadm -Sn", rules()?, Vec::new())
 }

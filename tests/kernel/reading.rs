@@ -192,7 +192,7 @@ fn reading_bears_a_busy_neighbour() -> Outcome {
             }
             // From now until its end this service has destinations.
             kernel.apply(&add_service(marked(7), scheduled_by("wrr")))?;
-            kernel.delete_service(&marked(7))?;
+            kernel.apply(&delete_service(marked(7)))?;
             rounds += 1;
         }
         Ok(rounds)

@@ -153,6 +153,7 @@ impl Director {
         };
         director.note_start();
         director.reread(now)?;
+        director.records.journal.flush();
         Ok(director)
     }
 
@@ -177,6 +178,7 @@ impl Director {
             self.judge(service, report);
             self.converge(service, &[], now);
         }
+        self.records.journal.flush();
     }
 
     /// Compares the table with what we left there, and looks for checks that fell silent.
@@ -189,6 +191,7 @@ impl Director {
         } else if let Err(error) = self.reread(now) {
             self.note_table_error(About::default(), error.to_string());
         }
+        self.records.journal.flush();
     }
 
     /// Notes what happened to the host's set-up, and what is wrong with it from now on.
@@ -198,6 +201,7 @@ impl Director {
             Some(words) => self.host_problems.insert(told.problem.thing, words),
             None => self.host_problems.remove(&told.problem.thing),
         };
+        self.records.journal.flush();
     }
 
     /// Notes the end of the run; the table stays as it is.
@@ -207,11 +211,13 @@ impl Director {
             About::default(),
             format!("{reason}; the table stays as it is"),
         );
+        self.records.journal.flush();
     }
 
     /// Notes that a reload was asked for and did not happen.
     pub fn refuse_reload(&mut self, reason: &str) {
         self.note(Event::ReloadRefused, About::default(), reason.to_owned());
+        self.records.journal.flush();
     }
 
     fn reread(&mut self, now: Moment) -> Result<(), KernelError> {
@@ -324,7 +330,7 @@ impl Director {
         let server = about
             .server
             .map(|id| self.config.servers[id.0].name.as_str());
-        self.records.journal.write(&Entry {
+        self.records.journal.note(&Entry {
             event,
             service,
             server,

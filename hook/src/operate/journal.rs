@@ -81,6 +81,9 @@ struct Line<'a> {
 pub struct Journal {
     file: File,
     seq: u64,
+    /// Lines for the file and for standard error that are noted and not yet written.
+    noted: Vec<u8>,
+    told: Vec<u8>,
 }
 
 /// The last line of the journal lies within this many bytes of its end.
@@ -108,11 +111,13 @@ impl Journal {
         Ok(Self {
             file,
             seq: last_seq(&tail),
+            noted: Vec::new(),
+            told: Vec::new(),
         })
     }
 
-    /// Writes one event. A full disk costs the line in the file, never the director.
-    pub fn write(&mut self, entry: &Entry<'_>) {
+    /// Notes one event; it is written with the next [`flush`](Self::flush).
+    pub fn note(&mut self, entry: &Entry<'_>) {
         self.seq += 1;
         let line = Line {
             seq: self.seq,
@@ -123,12 +128,27 @@ impl Journal {
             server: entry.server,
             reason: &entry.reason,
         };
-        let human = human(&line);
-        if let Ok(mut json) = serde_json::to_string(&line) {
-            json.push('\n');
-            let _ = self.file.write_all(json.as_bytes());
+        let length = self.noted.len();
+        match serde_json::to_writer(&mut self.noted, &line) {
+            Ok(()) => self.noted.push(b'\n'),
+            Err(_) => self.noted.truncate(length),
         }
-        let _ = io::stderr().write_all(human.as_bytes());
+        self.told.extend_from_slice(human(&line).as_bytes());
+    }
+
+    /// Writes what was noted, once what followed from it is done: the kernel does not wait for
+    /// the journal. A full disk costs the lines in the file, never the director.
+    pub fn flush(&mut self) {
+        let _ = self.file.write_all(&self.noted);
+        let _ = io::stderr().write_all(&self.told);
+        self.noted.clear();
+        self.told.clear();
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        self.flush();
     }
 }
 
@@ -173,7 +193,7 @@ mod tests {
 
     fn note(journal: &mut Journal) {
         let reason = "as the test says".to_owned();
-        journal.write(&Entry {
+        journal.note(&Entry {
             event: Event::Stale,
             service: None,
             server: Some("ex1"),
@@ -208,6 +228,7 @@ mod tests {
         let mut journal = Journal::open(&path).unwrap();
         let before = monotonic_us();
         note(&mut journal);
+        journal.flush();
         let line = std::fs::read(&path).unwrap();
         let line: Value = serde_json::from_slice(&line).unwrap();
         let told = line["mono_us"].as_u64().unwrap();

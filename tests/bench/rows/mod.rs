@@ -1,0 +1,69 @@
+//! What is measured. A subject is one file here and one entry in [`ALL`]; it gives one row a
+//! quantity.
+
+mod plugin_run;
+mod weight_change;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Outcome;
+use crate::statistics::Round;
+
+/// Something of ours that is compared with a peer.
+pub(crate) struct Subject {
+    pub(crate) name: &'static str,
+    pub(crate) place: Place,
+    pub(crate) measure: fn() -> Outcome<Measured>,
+}
+
+/// Where a subject is measured.
+pub(crate) enum Place {
+    /// On this machine.
+    Here,
+    /// In the kernel lab's guest: it needs IPVS.
+    Guest,
+}
+
+/// All subjects, in the order of the table.
+pub(crate) const ALL: &[Subject] = &[
+    Subject {
+        name: "plugin_run",
+        place: Place::Here,
+        measure: plugin_run::measure,
+    },
+    Subject {
+        name: "weight_change",
+        place: Place::Guest,
+        measure: weight_change::measure,
+    },
+];
+
+/// A subject's figures.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Measured {
+    /// Our side, in words.
+    pub(crate) ours: String,
+    /// The other side, with its version.
+    pub(crate) peer: String,
+    /// What else one must know to read the figures.
+    pub(crate) remarks: Vec<String>,
+    pub(crate) quantities: Vec<Quantity>,
+}
+
+/// One row of the table. Less is better.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Quantity {
+    pub(crate) name: String,
+    pub(crate) unit: Unit,
+    /// The target: the most that our median may be of the peer's.
+    pub(crate) at_most: f64,
+    pub(crate) rounds: Vec<Round>,
+}
+
+/// What the figures of a row count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Unit {
+    Seconds,
+    Bytes,
+}
