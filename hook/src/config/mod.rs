@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
+use plugins::x224::Depth;
 use shared::verdict::Advice;
 
 pub(crate) use fault::nearest;
@@ -138,6 +139,22 @@ pub struct Check {
     pub rules: Rules,
     /// Classes of advisory findings that count here.
     pub enforce: Vec<Advice>,
+}
+
+impl Check {
+    /// The check as it is run on one server: `{server}` in an expected name is that server's.
+    pub fn on(&self, server: &Server) -> Self {
+        let mut check = self.clone();
+        if let Probe::X224 { options, .. } = &mut check.probe
+            && let Depth::Nla {
+                expect_name: Some(name),
+                ..
+            } = &mut options.depth
+        {
+            *name = name.replace("{server}", &server.name);
+        }
+        check
+    }
 }
 
 /// A real server.

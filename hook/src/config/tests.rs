@@ -338,6 +338,46 @@ fn a_program_that_cannot_be_run_is_refused_by_name() {
     );
 }
 
+fn depth_of(x224: &str) -> Depth {
+    let text = GOOD.replace("x224 = { port = 3389 }", x224);
+    let config = Config::parse(Path::new("g.toml"), &text).expect(x224);
+    match config.checks[0].on(&config.servers[1]).probe {
+        Probe::X224 { options, .. } => options.depth,
+        Probe::Exec(_) => panic!("not an x224 check"),
+    }
+}
+
+#[test]
+fn tls_and_nla_choose_how_far_the_rdp_check_goes() {
+    assert!(matches!(depth_of("x224 = {}"), Depth::Confirm));
+    assert!(matches!(
+        depth_of("x224 = { tls = true, certificate = \"30,7\" }"),
+        Depth::Tls(_)
+    ));
+    let depth = depth_of("x224 = { nla = true, expect_name = \"{server}.example.test\" }");
+    let Depth::Nla { expect_name, .. } = depth else {
+        panic!("{depth:?}")
+    };
+    assert_eq!(expect_name.as_deref(), Some("ex2.example.test"));
+}
+
+#[test]
+fn options_that_need_a_deeper_check_are_refused_without_it() {
+    let with = |x224: &str| refusal_with("x224 = { port = 3389 }", x224);
+    assert_says(
+        &with("x224 = { expect_name = \"ex1\" }"),
+        &["add nla = true"],
+    );
+    assert_says(
+        &with("x224 = { certificate = \"30,7\" }"),
+        &["add tls = true"],
+    );
+    assert_says(
+        &with("x224 = { tls = true, certificate = \"soon\" }"),
+        &["\"soon\"", "30,7"],
+    );
+}
+
 #[test]
 fn a_check_must_say_exactly_one_thing_to_check() {
     let said = refusal_with("x224 = { port = 3389 }", "");
