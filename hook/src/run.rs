@@ -1,7 +1,7 @@
 //! A running director: joins the checks, the clock, the control socket and the signals.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use nix::fcntl::{Flock, FlockArg};
@@ -54,6 +54,7 @@ async fn direct(config: Config, setup: Setup, parts: Parts) -> Result<()> {
     let socket = config.director.control.clone();
     let listener = control::listen(&socket)
         .with_context(|| format!("opening the control socket {}", socket.display()))?;
+    let _socket = SocketFile(socket);
     let records = records(&config)?;
     let kernel = backend::open(config.director.backend);
     let mut director = Director::start(config, kernel, records, clock.now())?;
@@ -64,8 +65,16 @@ async fn direct(config: Config, setup: Setup, parts: Parts) -> Result<()> {
     let keepers =
         Keepers::start(&setup, keeping, told, period, clock).context("starting a thread")?;
     let ended = follow(&mut director, listener, keepers, clock).await;
-    let _ = std::fs::remove_file(&socket);
     ended
+}
+
+/// The control socket's file, gone with the director.
+struct SocketFile(PathBuf);
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
 }
 
 /// One director a state folder: two would take each other's weights for a human's.

@@ -42,7 +42,11 @@ fn unwritable(setup: &Setup, parts: &mut Parts) -> Vec<String> {
     {
         let error = match parts.sysctls.read(wanted.name) {
             Ok(found) if found == wanted.value => continue,
-            Ok(found) => parts.sysctls.write(wanted.name, &found).err(),
+            Ok(found) => parts
+                .sysctls
+                .write(wanted.name, &found)
+                .err()
+                .map(|e| e.wanting(wanted.value)),
             Err(error) => Some(error),
         };
         if let Some(error) = error {

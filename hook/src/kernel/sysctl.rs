@@ -188,6 +188,18 @@ fn fault(name: &str, value: &str, source: io::Error) -> SysctlError {
     }
 }
 
+impl SysctlError {
+    /// The same refusal, met in trying whether `value` could be written.
+    pub fn wanting(self, value: &str) -> Self {
+        let value = value.to_owned();
+        match self {
+            Self::ReadOnly { name, .. } => Self::ReadOnly { name, value },
+            Self::Permission { name, .. } => Self::Permission { name, value },
+            other => other,
+        }
+    }
+}
+
 /// Kernel parameters without a kernel; those that were not put in are missing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MemorySysctls {
