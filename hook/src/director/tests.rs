@@ -1,7 +1,9 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use shared::verdict::{Finding, Kind};
+use std::time::Duration;
+
+use shared::verdict::{Condition, Finding, Kind};
 
 use super::*;
 use crate::config::Backend;
