@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use crate::Outcome;
-use crate::director::{CONFIG, Director, ServiceStatus};
+use crate::director::{CONFIG, Director, ServiceStatus, original};
 use crate::ipvs::{self, Table, weight};
 use crate::namespace::Namespace;
 use crate::servers::{Rdp, serve_echo};
 use crate::story::Story;
 use crate::topology::{MARK, Topology};
-use crate::traffic::Traffic;
+use crate::traffic::{Toll, Traffic};
 
 /// The address of ex1 inside.
 pub(crate) const EX1: &str = "10.0.1.1";
@@ -71,17 +71,24 @@ fn owned((health, weight): Standing) -> (String, u32) {
 impl<'a> Cluster<'a> {
     /// Everything but the table of IPVS; governess does not run yet.
     pub(crate) fn build(story: &'a Story) -> Outcome<Self> {
+        let cluster = Self::bare(story, CONFIG)?;
+        cluster.net.lb1_serves()?;
+        Ok(cluster)
+    }
+
+    /// The machines with their own addresses; lb1 forwards nothing and holds nothing, and governess
+    /// does not run yet.
+    pub(crate) fn bare(story: &'a Story, config: &str) -> Outcome<Self> {
         let net = Topology::build()?;
         story.on_failure("lb1: its table", || {
             let listing = Namespace::open("lb1").and_then(|lb1| ipvs::listing(&lb1));
             listing.unwrap_or_else(|error| error.to_string())
         });
-        net.lb1_serves()?;
         serve_echo(&net.ex1)?;
         serve_echo(&net.ex2)?;
         let ex1 = Rdp::begin(story, Namespace::open("ex1")?)?;
         let ex2 = Rdp::begin(story, Namespace::open("ex2")?)?;
-        let governess = Director::prepare(story, Namespace::open("lb1")?, CONFIG)?;
+        let governess = Director::prepare(story, Namespace::open("lb1")?, config)?;
         Ok(Self {
             story,
             net,
@@ -97,6 +104,41 @@ impl<'a> Cluster<'a> {
         cluster.governess.start(story)?;
         cluster.until("both servers are up", &Scene::works([UP, UP]))?;
         Ok(cluster)
+    }
+
+    /// The original set-up, all of it by governess: both servers are up, and nothing is left to do.
+    pub(crate) fn original(story: &'a Story) -> Outcome<Self> {
+        let mut cluster = Self::bare(story, &original()?)?;
+        cluster.begin()?;
+        Ok(cluster)
+    }
+
+    /// Starts governess; then both servers are up, and nothing is left to do.
+    pub(crate) fn begin(&mut self) -> Outcome {
+        self.governess.start(self.story)?;
+        self.until("both servers are up", &Scene::works([UP, UP]))?;
+        self.until_whole().map(drop)
+    }
+
+    /// Waits until governess has nothing left to do; gives the time it took.
+    pub(crate) fn until_whole(&self) -> Outcome<Duration> {
+        let nothing = (Some(0), Vec::new());
+        self.story
+            .until("nothing is left to do", &nothing, || self.governess.plan())
+    }
+
+    /// Waits for an event of the present run whose reason contains these words.
+    pub(crate) fn until_event(&self, name: &str, words: &str) -> Outcome<Duration> {
+        let what = format!("event {name} with \"{words}\"");
+        self.story.until(&what, &true, || {
+            let reasons = self.events(name, None)?;
+            Ok(reasons.iter().any(|reason| reason.contains(words)))
+        })
+    }
+
+    /// The weight that the operator set by hand, as governess knows it.
+    pub(crate) fn wish(&self, server: &str) -> Outcome<Option<u32>> {
+        Ok(self.governess.status()?.exchange()?.server(server)?.wish)
     }
 
     /// Waits for a scene; gives the time it took.
@@ -161,6 +203,15 @@ impl<'a> Cluster<'a> {
         self.story
             .figure(&format!("{count} (connections: {leads})"));
         Ok(())
+    }
+
+    /// Ends traffic that had to be harmed, and prints what it cost.
+    pub(crate) fn toll(&self, of: &str, traffic: Traffic) -> Outcome<Toll> {
+        let leads = traffic.leads();
+        let toll = traffic.toll()?;
+        self.story
+            .figure(&format!("{of}: {toll} (connections: {leads})"));
+        Ok(toll)
     }
 
     /// How many events of this name and about this server the journal of the present run has.

@@ -13,8 +13,8 @@ use crate::namespace::Namespace;
 use crate::process::{Ended, Process, ours};
 use crate::story::Story;
 
-/// The configuration of the original set-up, with the times that an emulated machine keeps up with:
-/// the only place where the lab sets them.
+/// The service of the original set-up alone, whose marks and addresses are somebody else's, with the
+/// times that an emulated machine keeps up with.
 pub(crate) const CONFIG: &str = r#"
 [director]
 backend = "ipvs"
@@ -42,6 +42,36 @@ forward = "nat"
 servers = ["ex1", "ex2"]
 checks = ["rdp"]
 "#;
+
+/// The whole original set-up, the packaged example to the letter but for its folders and times.
+pub(crate) fn original() -> Outcome<String> {
+    let example = include_str!("../../packaging/examples/original.toml");
+    altered(
+        example,
+        &[
+            ("\"/var/lib/governess\"", "\"/tmp/governess\""),
+            (
+                "\"/run/governess/control.sock\"",
+                "\"/run/governess.sock\"\nreconcile_interval = \"1s\"",
+            ),
+            (
+                "tls = true }",
+                "tls = true }\ninterval = \"1s\"\ntimeout = \"2s\"\nretry_interval = \"300ms\"",
+            ),
+        ],
+    )
+}
+
+/// A text with each of these parts replaced; one that is not there is an error.
+pub(crate) fn altered(text: &str, parts: &[(&str, &str)]) -> Outcome<String> {
+    parts.iter().try_fold(text.to_owned(), |text, (from, to)| {
+        if text.contains(from) {
+            Ok(text.replacen(from, to, 1))
+        } else {
+            Err(format!("the configuration has no {from}").into())
+        }
+    })
+}
 
 /// A governess that runs, ran or will run in one namespace.
 pub(crate) struct Director {
@@ -73,6 +103,43 @@ impl Director {
             story.on_failure(title, move || fs::read_to_string(&path).unwrap_or_default());
         }
         Ok(director)
+    }
+
+    /// Replaces the configuration file; the next start reads it.
+    pub(crate) fn configure(&self, config: &str) -> Outcome {
+        Ok(fs::write(&self.config, config)?)
+    }
+
+    /// Forgets all that it wrote in its state folder, as if it had never run.
+    pub(crate) fn forget(&self) -> Outcome {
+        for name in ["intents", "wishes.json", "events.jsonl"] {
+            match fs::remove_file(self.config.with_file_name(name)) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(error.into());
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts it below another program, such as `strace`; waits for nothing.
+    pub(crate) fn start_below(&self, wrapper: &[&str]) -> Outcome<Process> {
+        Process::start(&self.place, &mut self.wrapped(wrapper)?, &self.log)
+    }
+
+    /// Runs it below another program until it ends by itself.
+    pub(crate) fn run_to_the_end_below(&self, wrapper: &[&str]) -> Outcome<Ended> {
+        self.place.run_to_the_end(&mut self.wrapped(wrapper)?)
+    }
+
+    fn wrapped(&self, wrapper: &[&str]) -> Outcome<Command> {
+        let governess = ours("governess")?;
+        let (program, arguments) = wrapper.split_first().ok_or("no program to start below")?;
+        let mut command = Command::new(program);
+        command.args(arguments).arg(governess.get_program());
+        command.arg("run").arg("-c").arg(&self.config);
+        Ok(command)
     }
 
     /// Starts it and waits until it answers on its control socket.
@@ -135,6 +202,15 @@ impl Director {
         Ok(events.split_off(start.ok_or("the journal knows no start")?))
     }
 
+    /// Runs one of its commands; any exit code but 0 is an error.
+    pub(crate) fn says(&self, arguments: &[&str]) -> Outcome<String> {
+        let ended = self.call(arguments)?;
+        if ended.code() == Some(0) {
+            return Ok(ended.stdout);
+        }
+        Err(format!("governess {arguments:?}: {ended:?}").into())
+    }
+
     fn call(&self, arguments: &[&str]) -> Outcome<Ended> {
         let mut command: Command = ours("governess")?;
         command.args(arguments).arg("-c").arg(&self.config);
@@ -145,6 +221,8 @@ impl Director {
 /// What `governess status --json` says, as far as the scenarios ask.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Status {
+    /// What is wrong with the host's set-up, by what it is wrong with.
+    pub(crate) host_problems: BTreeMap<String, String>,
     services: Vec<ServiceStatus>,
 }
 
@@ -164,6 +242,8 @@ pub(crate) struct ServiceStatus {
     name: String,
     pub(crate) fail_open: bool,
     servers: Vec<ServerStatus>,
+    /// Destinations that the configuration does not name.
+    pub(crate) foreign: Vec<String>,
 }
 
 impl ServiceStatus {
@@ -180,16 +260,20 @@ pub(crate) struct ServerStatus {
     pub(crate) health: String,
     pub(crate) weight_wanted: u32,
     pub(crate) weight_kernel: Option<u32>,
+    /// The weight set by hand.
+    pub(crate) wish: Option<u32>,
     checks: BTreeMap<String, Value>,
 }
 
 impl ServerStatus {
+    /// The last verdict of a check; none before the first.
+    pub(crate) fn verdict(&self, check: &str) -> Option<&Value> {
+        self.checks.get(check)
+    }
+
     /// The kind of the last verdict of a check, such as `silent`; empty before the first.
     pub(crate) fn kind(&self, check: &str) -> String {
-        let kind = self
-            .checks
-            .get(check)
-            .and_then(|verdict| verdict.get("kind"));
+        let kind = self.verdict(check).and_then(|verdict| verdict.get("kind"));
         kind.and_then(Value::as_str).unwrap_or_default().to_owned()
     }
 }

@@ -3,6 +3,7 @@
 
 mod cluster;
 mod director;
+mod host;
 mod ipvs;
 mod namespace;
 mod plugin;

@@ -129,6 +129,11 @@ impl Process {
         Ok(())
     }
 
+    /// Whether it has ended by itself, or was killed.
+    pub(crate) fn has_ended(&mut self) -> Outcome<bool> {
+        Ok(self.child.try_wait()?.is_some())
+    }
+
     /// Fails if it has ended by itself, with what it said.
     pub(crate) fn still_runs(&mut self) -> Outcome {
         match self.child.try_wait()? {

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
@@ -21,7 +21,8 @@ use crate::topology::PORTS;
 pub(crate) fn serve_echo(server: &Namespace) -> Outcome {
     let name = server.name();
     let listeners = server.within(|| {
-        let bind = |port: &u16| TcpListener::bind((Ipv4Addr::UNSPECIFIED, *port));
+        // Takes connections over IPv4, too (RFC 3493 section 5.3).
+        let bind = |port: &u16| TcpListener::bind((Ipv6Addr::UNSPECIFIED, *port));
         PORTS.iter().map(bind).collect::<Result<Vec<_>, _>>()
     })??;
     for listener in listeners {
@@ -31,6 +32,21 @@ pub(crate) fn serve_echo(server: &Namespace) -> Outcome {
             }
         });
     }
+    Ok(())
+}
+
+/// Serves one UDP port for the rest of the scenario: each datagram is answered with the server's
+/// name, a blank, and what it contained.
+pub(crate) fn serve_udp(server: &Namespace, port: u16) -> Outcome {
+    let name = server.name();
+    let socket = server.within(|| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port)))??;
+    thread::spawn(move || {
+        let mut buffer = [0; 512];
+        while let Ok((length, from)) = socket.recv_from(&mut buffer) {
+            let asked = String::from_utf8_lossy(buffer.get(..length).unwrap_or_default());
+            let _ = socket.send_to(format!("{name} {asked}").as_bytes(), from);
+        }
+    });
     Ok(())
 }
 

@@ -17,6 +17,12 @@ use crate::process::fed;
 /// The virtual address of the Exchange service.
 pub(crate) const VIP: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 35);
 
+/// The management addresses: each leads to one server.
+pub(crate) const MANAGEMENT: [(&str, Ipv4Addr); 2] = [
+    ("ex1", Ipv4Addr::new(192, 168, 1, 36)),
+    ("ex2", Ipv4Addr::new(192, 168, 1, 37)),
+];
+
 /// The TCP ports of the Exchange service, all marked [`MARK`].
 pub(crate) const PORTS: [u16; 7] = [25, 80, 443, 465, 587, 717, 2525];
 
@@ -77,6 +83,25 @@ impl Topology {
         self.lb1.feed("nft", &["-f", "-"], &marks_and_masquerade())
     }
 
+    /// Gives client, lb1 and both servers addresses of IPv6 beside those of IPv4.
+    pub(crate) fn speaks_ipv6(&self) -> Outcome {
+        let clients: Vec<_> = Self::client_addresses_v6()
+            .map(|address| format!("{address}/64"))
+            .collect();
+        let one = |address: &str| [address.to_owned()];
+        address6(&self.client, "eth0", &clients, None)?;
+        address6(&self.lb1, "eth0", &one("fd00:1::33/64"), None)?;
+        address6(&self.lb1, "eth1", &one("fd00:2::33/64"), None)?;
+        let gateway = Some("fd00:2::fe");
+        address6(&self.ex1, "eth0", &one("fd00:2::1/64"), gateway)?;
+        address6(&self.ex2, "eth0", &one("fd00:2::2/64"), gateway)
+    }
+
+    /// The client's addresses of IPv6.
+    pub(crate) fn client_addresses_v6() -> impl Iterator<Item = IpAddr> {
+        (0x10..0x14).map(|host| IpAddr::from([0xfd00, 1, 0, 0, 0, 0, 0, host]))
+    }
+
     /// The client's addresses.
     pub(crate) fn client_addresses() -> impl Iterator<Item = IpAddr> {
         (10..10 + CLIENTS).map(|host| IpAddr::from([192, 168, 1, host]))
@@ -124,6 +149,23 @@ fn address(
     }
     if let Some(gateway) = gateway {
         batch += &format!("route add default via {gateway}\n");
+    }
+    machine.feed("ip", &["-batch", "-"], &batch)
+}
+
+/// Adds addresses of IPv6, usable at once, and the default route.
+fn address6(
+    machine: &Namespace,
+    interface: &str,
+    addresses: &[String],
+    gateway: Option<&str>,
+) -> Outcome {
+    let mut batch = String::new();
+    for address in addresses {
+        batch += &format!("address add {address} dev {interface} nodad\n");
+    }
+    if let Some(gateway) = gateway {
+        batch += &format!("-6 route add default via {gateway}\n");
     }
     machine.feed("ip", &["-batch", "-"], &batch)
 }

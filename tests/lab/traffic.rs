@@ -21,14 +21,18 @@ const PACE: Duration = Duration::from_millis(50);
 /// Connects to the VIP from one of the client's addresses; gives the name of the server that
 /// answered.
 pub(crate) fn visit(client: &Namespace, from: IpAddr, port: u16) -> Outcome<String> {
-    let (_, server) = client.within(|| connect(from, port))??;
+    visit_at(client, from, SocketAddr::from((VIP, port)))
+}
+
+/// The same with any other address.
+pub(crate) fn visit_at(client: &Namespace, from: IpAddr, to: SocketAddr) -> Outcome<String> {
+    let (_, server) = client.within(|| connect(from, to))??;
     Ok(server)
 }
 
-fn connect(from: IpAddr, port: u16) -> Outcome<(BufReader<TcpStream>, String)> {
-    let to = SocketAddr::from((VIP, port));
+fn connect(from: IpAddr, to: SocketAddr) -> Outcome<(BufReader<TcpStream>, String)> {
     let failed = |error: io::Error| format!("from {from} to {to}: {error}");
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    let socket = Socket::new(Domain::for_address(to), Type::STREAM, None)?;
     socket.bind(&SocketAddr::from((from, 0)).into())?;
     socket
         .connect_timeout(&to.into(), Duration::from_secs(5))
@@ -44,7 +48,7 @@ fn connect(from: IpAddr, port: u16) -> Outcome<(BufReader<TcpStream>, String)> {
     }
 }
 
-/// Established connections through the VIP, each sending numbers that come back.
+/// Established connections through a VIP, each sending numbers that come back.
 pub(crate) struct Traffic {
     connections: Vec<Connection>,
     stop: Arc<AtomicBool>,
@@ -82,11 +86,22 @@ impl Traffic {
         from: impl Iterator<Item = IpAddr>,
         ports: &[u16],
     ) -> Outcome<Self> {
+        Self::begin_at(client, from, VIP.into(), ports)
+    }
+
+    /// The same with any other address than the VIP.
+    pub(crate) fn begin_at(
+        client: &Namespace,
+        from: impl Iterator<Item = IpAddr>,
+        vip: IpAddr,
+        ports: &[u16],
+    ) -> Outcome<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let mut connections = Vec::new();
         for address in from {
             for port in ports {
-                let (reader, server) = client.within(|| connect(address, *port))??;
+                let to = SocketAddr::new(vip, *port);
+                let (reader, server) = client.within(|| connect(address, to))??;
                 let stop = Arc::clone(&stop);
                 let thread = thread::spawn(move || converse(reader, &stop));
                 let label = format!("{address} to port {port} on {server}");
@@ -129,26 +144,71 @@ impl Traffic {
     /// Ends the traffic; an error names every connection that lost or repeated a number, or
     /// carried none.
     pub(crate) fn finish(self) -> Outcome<Count> {
+        let toll = self.toll()?;
+        if toll.harmed.is_empty() {
+            return Ok(toll.count);
+        }
+        let harmed: Vec<_> = toll.harmed.into_iter().map(|harm| harm.label).collect();
+        Err(harmed.join("; ").into())
+    }
+
+    /// Ends the traffic where something was bound to be harmed, and tells what.
+    pub(crate) fn toll(self) -> Outcome<Toll> {
         self.stop.store(true, Ordering::Relaxed);
-        let mut total = Count::default();
-        let mut harmed = Vec::new();
+        let mut toll = Toll {
+            connections: self.connections.len(),
+            count: Count::default(),
+            harmed: Vec::new(),
+        };
         for connection in self.connections {
             let count = connection
                 .thread
                 .join()
                 .map_err(|_| "a client's thread panicked")?;
-            total.sent += count.sent;
-            total.lost += count.lost;
-            total.repeated += count.repeated;
+            toll.count.sent += count.sent;
+            toll.count.lost += count.lost;
+            toll.count.repeated += count.repeated;
             if count.sent == 0 || count.lost + count.repeated > 0 {
-                harmed.push(format!("{}: {count}", connection.label));
+                toll.harmed.push(Harm {
+                    server: connection.server,
+                    label: format!("{}: {count}", connection.label),
+                });
             }
         }
+        Ok(toll)
+    }
+}
+
+/// What traffic has cost.
+#[derive(Debug)]
+pub(crate) struct Toll {
+    connections: usize,
+    count: Count,
+    harmed: Vec<Harm>,
+}
+
+/// A connection that lost or repeated a number, or carried none.
+#[derive(Debug)]
+struct Harm {
+    server: String,
+    label: String,
+}
+
+impl Toll {
+    /// Fails if a connection to the server of this name was harmed.
+    pub(crate) fn spared(&self, server: &str) -> Outcome {
+        let harmed: Vec<_> = self.harmed.iter().filter(|h| h.server == server).collect();
         if harmed.is_empty() {
-            Ok(total)
-        } else {
-            Err(harmed.join("; ").into())
+            return Ok(());
         }
+        Err(format!("connections to {server} were harmed: {harmed:?}").into())
+    }
+}
+
+impl fmt::Display for Toll {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (cut, all) = (self.harmed.len(), self.connections);
+        write!(f, "{cut} of {all} connections harmed; {}", self.count)
     }
 }
 

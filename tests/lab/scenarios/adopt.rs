@@ -15,6 +15,8 @@ pub(super) fn adopt_empty(story: &Story) -> Outcome {
 
     story.tell("before the start the plan names all there is to do, and does none of it");
     let everything = vec![
+        step("set_sysctl", "net.ipv4.vs.expire_quiescent_template"),
+        step("set_sysctl", "net.ipv4.vs.expire_nodest_conn"),
         step("add_service", "fwm:80"),
         step("add_destination", "fwm:80/10.0.1.1"),
         step("add_destination", "fwm:80/10.0.1.2"),
@@ -72,6 +74,8 @@ pub(super) fn adopt_filled(story: &Story) -> Outcome {
 
     story.tell("the plan edits what is ours, deletes nothing, and touches nothing foreign");
     let edits = vec![
+        step("set_sysctl", "net.ipv4.vs.expire_quiescent_template"),
+        step("set_sysctl", "net.ipv4.vs.expire_nodest_conn"),
         step("edit_service", "fwm:80"),
         // What rises comes before what falls.
         step("edit_destination", "fwm:80/10.0.1.2"),
@@ -113,7 +117,7 @@ pub(super) fn adopt_filled(story: &Story) -> Outcome {
     lab.uncut(traffic)
 }
 
-fn step(action: &str, target: &str) -> PlannedStep {
+pub(super) fn step(action: &str, target: &str) -> PlannedStep {
     PlannedStep {
         action: action.to_owned(),
         target: target.to_owned(),

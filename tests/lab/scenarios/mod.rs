@@ -1,18 +1,27 @@
 //! The scenarios, one file for each or for a small group.
 //!
-//! A new one is a function and a line in [`ALL`]. Most begin with `Cluster::serving`, let traffic
+//! A new one is a function and a line in [`ALL`]. Most begin with `Cluster::serving`, or with
+//! `Cluster::original` where governess sets up the whole host; they let traffic
 //! run with `lab.traffic()`, do something to `lab.ex1` or `lab.governess`, wait with `lab.until` for
 //! the scene that should follow, and end with `lab.uncut(traffic)`.
 
 use crate::Outcome;
 use crate::story::Story;
 
+mod address_conflict;
 mod adopt;
+mod bad_input;
+mod by_hand;
+mod foreign;
 mod governess_killed;
 mod hang;
 mod kernel_table;
 mod killed;
+mod killed_at_every_step;
+mod kinds;
 mod last_one;
+mod original;
+mod repair;
 mod story;
 mod topology;
 
@@ -38,6 +47,25 @@ pub(crate) const ALL: &[Scenario] = &[
     scenario("both_hang", last_one::both_hang),
     scenario("fall_together", last_one::fall_together),
     scenario(STORY, story::story),
+    scenario("original_setup", original::original_setup),
+    scenario("cold_boot", original::cold_boot),
+    scenario("bad_input", bad_input::bad_input),
+    scenario("repair_service", repair::repair_service),
+    scenario("repair_destination", repair::repair_destination),
+    scenario("repair_address", repair::repair_address),
+    scenario("repair_nft", repair::repair_nft),
+    scenario("foreign_untouched", foreign::foreign_untouched),
+    scenario("hand_set_weight", by_hand::hand_set_weight),
+    scenario("hand_set_zero", by_hand::hand_set_zero),
+    scenario("hand_back_to_nominal", by_hand::hand_back_to_nominal),
+    scenario("address_conflict", address_conflict::address_conflict),
+    scenario("ipv6", kinds::ipv6),
+    scenario("udp", kinds::udp),
+    scenario("by_address", kinds::by_address),
+    scenario(
+        "killed_at_every_step",
+        killed_at_every_step::killed_at_every_step,
+    ),
 ];
 
 const fn scenario(name: &'static str, tell: fn(&Story) -> Outcome) -> Scenario {
