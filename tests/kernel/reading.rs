@@ -190,8 +190,11 @@ fn reading_bears_a_busy_neighbour() -> Outcome {
                 };
                 kernel.apply(&step)?;
             }
-            // From now until its end this service has destinations.
+            // From now until its end this service has destinations. It lives for a while, as
+            // services do: one that is deleted and made anew between two system calls of a reader
+            // cannot be told from one that was there all the time.
             kernel.apply(&add_service(marked(7), scheduled_by("wrr")))?;
+            thread::sleep(LIFETIME);
             kernel.apply(&delete_service(marked(7)))?;
             rounds += 1;
         }
@@ -205,6 +208,9 @@ fn reading_bears_a_busy_neighbour() -> Outcome {
         format!("the neighbour made {rounds} rounds")
     })
 }
+
+/// How long the neighbour's service lives with all its destinations.
+const LIFETIME: Duration = Duration::from_millis(5);
 
 fn watch_beside_neighbour() -> Outcome {
     let until = Instant::now() + Duration::from_secs(3);

@@ -206,21 +206,21 @@ fn read_destinations(
 
 /// A listed service with its destinations, or `None` if it is gone: the list of its destinations
 /// is empty then, without an error. So before "no destinations" is believed, the service itself
-/// is asked for, and what it is by now is what counts.
+/// is asked for, and then its destinations once more: it may have been made anew in between.
 fn with_destinations(
     kernel: &mut impl Transport,
     listed: KernelService,
 ) -> Result<Option<Service>, Failure> {
-    let found = read_destinations(kernel, &listed.key)?;
-    let settings = if found.is_empty() {
-        match read_service(kernel, &listed.key) {
+    let mut settings = listed.settings;
+    let mut found = read_destinations(kernel, &listed.key)?;
+    if found.is_empty() {
+        settings = match read_service(kernel, &listed.key) {
             Ok(living) => living.settings,
             Err(failure) if failure.code() == Some(libc::ESRCH) => return Ok(None),
             Err(failure) => return Err(failure),
-        }
-    } else {
-        listed.settings
-    };
+        };
+        found = read_destinations(kernel, &listed.key)?;
+    }
     let destinations = found
         .into_iter()
         .map(|found| (found.address, found.destination))

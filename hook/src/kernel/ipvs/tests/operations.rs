@@ -206,11 +206,25 @@ fn a_dump_believes_an_empty_service_only_after_asking_for_it() {
         .replies(Request::dump_services(), &[&service_shown("rr")])
         .replies(list(), &[])
         .replies(get, &[&service_shown("wrr")])
+        .replies(list(), &[])
         .play(operation::dump)
         .unwrap();
     let service = &table[&marked(80)];
     assert_eq!(service.settings, scheduled_by("wrr"), "as it is by now");
     assert!(service.destinations.is_empty());
+}
+
+#[test]
+fn a_dump_reads_the_destinations_of_a_service_that_was_made_anew_in_the_middle() {
+    let get = Request::get_service(&marked(80)).unwrap();
+    let table = Script::default()
+        .replies(Request::dump_services(), &[&service_shown("rr")])
+        .replies(list(), &[])
+        .replies(get, &[&service_shown("wrr")])
+        .replies(list(), &[&shown(&natted(1))])
+        .play(operation::dump)
+        .unwrap();
+    assert_eq!(table[&marked(80)].destinations.len(), 1);
 }
 
 #[test]
