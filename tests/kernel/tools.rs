@@ -197,10 +197,17 @@ pub(crate) fn edit(
 
 /// The step that deletes a service.
 pub(crate) fn delete_service(service: ServiceKey) -> Step {
-    Step::DeleteService { service, from: scheduled_by("wlc") }
+    Step::DeleteService {
+        service,
+        from: scheduled_by("wlc"),
+    }
 }
 
 /// The step that deletes a destination.
 pub(crate) fn delete_destination(service: ServiceKey, destination: SocketAddr) -> Step {
-    Step::DeleteDestination { service, destination, from: natted(1) }
+    Step::DeleteDestination {
+        service,
+        destination,
+        from: natted(1),
+    }
 }
