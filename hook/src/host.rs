@@ -4,20 +4,24 @@
 mod keeping;
 mod preflight;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::sync::mpsc::{self, Receiver};
 
 use crate::clock::Clock;
-use crate::config::Backend;
+use crate::config::{Backend, Config};
 use crate::kernel::address::keeper::{AddressEvent, Change, Keeper, Timing};
 use crate::kernel::address::{
     Addresses, Claim, KernelAddresses, Role, preflight as address_preflight,
 };
+use crate::kernel::firewall::foreign::{Paths, Tracking, foreign_drops};
 use crate::kernel::firewall::{Firewalls, MemoryFirewall, Nft};
 use crate::kernel::sysctl::{MemorySysctls, ProcSys, Sysctls};
+use crate::operate::export;
 use crate::operate::journal::Event;
 use crate::setup::{HostStep, Setup};
+use crate::table::Forward;
 
 pub use keeping::Keeping;
 pub use preflight::preflight;
@@ -97,6 +101,43 @@ pub fn pending(setup: &Setup) -> (Vec<HostStep>, Vec<String>) {
         }
     }
     (steps, problems)
+}
+
+/// What this host lacks for a configuration, and which chains of its own would drop the traffic.
+/// Nothing is changed; what may not be read is not told.
+pub fn warnings(config: &Config) -> Vec<String> {
+    if config.director.backend == Backend::Memory {
+        return Vec::new();
+    }
+    let mut warnings = preflight(&Setup::of(config), &mut Parts::of(Backend::Ipvs));
+    if let Ok(host) = Nft::new().host_rules() {
+        warnings.extend(foreign_drops(&host, &paths(config)));
+    }
+    warnings
+}
+
+fn paths(config: &Config) -> Paths {
+    let by_nat = config
+        .services
+        .iter()
+        .filter(|service| service.forward == Forward::Nat);
+    let servers: BTreeSet<_> = by_nat
+        .flat_map(|service| service.servers.iter().copied())
+        .collect();
+    let conntrack = ProcSys::default().read("net.ipv4.vs.conntrack");
+    Paths {
+        services: export::services(config),
+        servers: servers
+            .into_iter()
+            .map(|id| config.servers[id.0].address)
+            .collect(),
+        inside: config.nat.as_ref().map(|nat| nat.inside.clone()),
+        outside: config.nat.as_ref().map(|nat| nat.outside.clone()),
+        tracking: match conntrack.as_deref() {
+            Ok("1") => Tracking::Tracked,
+            _ => Tracking::Untracked,
+        },
+    }
 }
 
 /// Everything that keeps the host's set-up. Dropping it ends its threads; the set-up stays.

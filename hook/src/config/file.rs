@@ -65,10 +65,10 @@ pub(super) struct Check {
 pub(super) struct X224 {
     pub(super) port: Placed<i64>,
     pub(super) require: Placed<String>,
-    pub(super) tls: Placed<Value>,
-    pub(super) nla: Placed<Value>,
-    pub(super) expect_name: Placed<Value>,
-    pub(super) certificate: Placed<Value>,
+    pub(super) tls: Placed<bool>,
+    pub(super) nla: Placed<bool>,
+    pub(super) expect_name: Placed<String>,
+    pub(super) certificate: Placed<String>,
 }
 
 /// `[servers.NAME]`

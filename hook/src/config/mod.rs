@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
+use plugins::x224::Depth;
 use shared::verdict::Advice;
 
 pub(crate) use fault::nearest;
@@ -94,6 +95,24 @@ pub enum Probe {
     },
     /// Any Nagios plugin.
     Exec(Exec),
+    /// Whether answers to the outside come back through this director.
+    RealPath(RealPath),
+}
+
+/// The name of the check that every service by NAT gets where `[nat]` names the gateway.
+pub const REAL_PATH: &str = "real_path";
+
+/// The way of a server's answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RealPath {
+    /// The interface towards the server.
+    pub inside: String,
+    /// The interface towards the world.
+    pub outside: String,
+    /// What the server's default gateway should be.
+    pub gateway: IpAddr,
+    /// Ports to ask; any answer will do, a refusal too.
+    pub ports: Vec<u16>,
 }
 
 /// A program that answers as the Monitoring Plugins guideline says.
@@ -138,6 +157,22 @@ pub struct Check {
     pub rules: Rules,
     /// Classes of advisory findings that count here.
     pub enforce: Vec<Advice>,
+}
+
+impl Check {
+    /// The check as it is run on one server: `{server}` in an expected name is that server's.
+    pub fn on(&self, server: &Server) -> Self {
+        let mut check = self.clone();
+        if let Probe::X224 { options, .. } = &mut check.probe
+            && let Depth::Nla {
+                expect_name: Some(name),
+                ..
+            } = &mut options.depth
+        {
+            *name = name.replace("{server}", &server.name);
+        }
+        check
+    }
 }
 
 /// A real server.

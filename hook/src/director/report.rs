@@ -100,7 +100,7 @@ impl Director {
         let verdict = |check: &crate::config::CheckId| {
             let (_, verdict) = self.probes.get(&(server, *check))?.last.as_ref()?;
             let name = self.config.checks[check.0].name.clone();
-            Some((name, serde_json::to_value(verdict).ok()?))
+            Some((name, shared::host_mode::json::value(verdict)))
         };
         checks.filter_map(verdict).collect()
     }

@@ -24,6 +24,18 @@ struct Content {
 }
 
 impl Wishes {
+    /// No wishes at all, and no file.
+    pub fn none() -> Self {
+        let content = Content {
+            schema: 1,
+            weights: BTreeMap::new(),
+        };
+        Self {
+            path: PathBuf::new(),
+            content,
+        }
+    }
+
     /// Reads the wishes; no file is no wish.
     ///
     /// # Errors

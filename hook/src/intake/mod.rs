@@ -1,6 +1,7 @@
 //! Where verdicts come from: checks that run inside this process, and programs that it starts.
 
 mod exec;
+mod real_path;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -23,7 +24,7 @@ pub fn start(config: &Config, reports: &Sender<Report>, clock: Clock) {
         let task = Task {
             ids: (server, check),
             server: config.servers[server.0].clone(),
-            check: config.checks[check.0].clone(),
+            check: config.checks[check.0].on(&config.servers[server.0]),
             reports: reports.clone(),
             clock,
         };
@@ -120,8 +121,9 @@ async fn probe(check: &Check, server: &Server) -> Verdict {
                 address: SocketAddr::new(server.address, *port),
                 source: None,
             };
-            plugins::x224::check(&target, options, deadline).await
+            plugins_tls::x224::check(&target, options, deadline).await
         }
+        Probe::RealPath(path) => real_path::check(&check.name, path, server, deadline).await,
         Probe::Exec(program) => exec::check(&check.name, program, server, deadline).await,
     }
 }

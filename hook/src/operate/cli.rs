@@ -10,6 +10,7 @@ use clap::{Parser, Subcommand};
 use serde_json::Value;
 
 use super::control::{self, Request};
+use super::export;
 use super::plan;
 use super::sessions;
 use super::status::Status;
@@ -55,6 +56,11 @@ enum Command {
     },
     /// Show the kernel's connections, by server
     Sessions,
+    /// Write the set-up in another tool's words; needs no director and changes nothing
+    Export {
+        #[command(subcommand)]
+        format: Format,
+    },
     /// Show what the running director knows
     Status {
         /// As JSON
@@ -64,6 +70,25 @@ enum Command {
         #[arg(long)]
         watch: bool,
     },
+}
+
+/// Whose words an export is in.
+#[derive(Debug, Subcommand)]
+enum Format {
+    /// A script for `nft -f`: marks and masquerade
+    Nft {
+        /// Instead, a packet filter that lets the traffic through: a proposal
+        #[arg(long)]
+        filter: bool,
+    },
+    /// Rules for iptables-restore: marks and masquerade
+    Iptables,
+    /// Lines for /etc/sysctl.d
+    Sysctl,
+    /// Rules for `ipvsadm -R`, every server healthy
+    Ipvsadm,
+    /// Lines for /etc/hosts
+    Hosts,
 }
 
 /// Runs the command line; the exit code is the answer for scripts.
@@ -95,11 +120,14 @@ fn carry_out(arguments: &Arguments) -> Result<ExitCode> {
         Command::Verify => verify(arguments, &config),
         Command::Plan { json } => show_plan(&config, *json),
         Command::Sessions => show_sessions(&config),
+        Command::Export { format } => show_export(&config, format),
         Command::Status { json, watch: false } => show_status(&config, *json),
         Command::Status { json, watch: true } => watch_status(&config, *json),
     }
 }
 
+/// The file is judged by then; what this host lacks for it is told and is no fault of the file,
+/// which may be meant for another.
 fn verify(arguments: &Arguments, config: &Config) -> Result<ExitCode> {
     say(&format!(
         "{}: good; {} services, {} servers, {} checks, digest {}\n",
@@ -109,6 +137,9 @@ fn verify(arguments: &Arguments, config: &Config) -> Result<ExitCode> {
         config.checks.len(),
         config.digest
     ))?;
+    for warning in host::warnings(config) {
+        say(&format!("on this host: {warning}\n"))?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -173,6 +204,19 @@ fn plan_without_director(config: &Config) -> Result<Value> {
 /// there before its module is loaded is no problem of a plan.
 fn host_plan(config: &Config) -> plan::HostPlan {
     host::pending(&Setup::of(config))
+}
+
+fn show_export(config: &Config, format: &Format) -> Result<ExitCode> {
+    let setup = Setup::of(config);
+    say(&match format {
+        Format::Nft { filter: false } => export::nft::text(&setup.firewall)?,
+        Format::Nft { filter: true } => export::filter(config)?,
+        Format::Iptables => export::iptables(config)?,
+        Format::Sysctl => export::sysctl::text(&setup.sysctls),
+        Format::Ipvsadm => export::ipvsadm::text(&export::table(config)),
+        Format::Hosts => export::hosts(config),
+    })?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn show_sessions(config: &Config) -> Result<ExitCode> {

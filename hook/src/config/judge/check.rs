@@ -4,13 +4,14 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use plugins::x224::{Options, Require};
+use plugins::x224::{Depth, Options, Require, Skew, Tls};
+use shared::tls::DaysLeft;
 use shared::verdict::Advice;
 use toml::Spanned;
 
 use super::super::fault::Fault;
 use super::super::file::{self, Placed};
-use super::super::{Check, Exec, Probe};
+use super::super::{Check, Exec, Probe, REAL_PATH};
 use super::{not_yet, number, time, word};
 use crate::health::Rules;
 
@@ -21,6 +22,10 @@ pub(super) fn judge(name: &Spanned<String>, check: &file::Check, faults: &mut Ve
         ("dns", &check.dns),
     ] {
         not_yet(faults, key, value);
+    }
+    if name.as_ref() == REAL_PATH {
+        let message = format!("[checks.{REAL_PATH}] is the name of a check of governess itself");
+        faults.push(Fault::at(name.span(), message).suggest("choose another name"));
     }
     let interval = time(faults, "interval", &check.interval, Duration::from_secs(5));
     let retry = Duration::from_secs(1);
@@ -71,14 +76,6 @@ fn probe(name: &Spanned<String>, check: &file::Check, faults: &mut Vec<Fault>) -
 fn x224(written: Option<&Spanned<file::X224>>, faults: &mut Vec<Fault>) -> Probe {
     let nothing = file::X224::default();
     let written = written.map_or(&nothing, |x224| x224.as_ref());
-    for (key, value) in [
-        ("tls", &written.tls),
-        ("nla", &written.nla),
-        ("expect_name", &written.expect_name),
-        ("certificate", &written.certificate),
-    ] {
-        not_yet(faults, key, value);
-    }
     let require = match word(
         faults,
         "require",
@@ -94,10 +91,64 @@ fn x224(written: Option<&Spanned<file::X224>>, faults: &mut Vec<Fault>) -> Probe
     Probe::X224 {
         port: number(faults, "port", &written.port, 1..=65535, 3389),
         options: Options {
+            depth: depth(written, faults),
             require,
             ..Options::default()
         },
     }
+}
+
+/// How far up the check goes: `nla` includes `tls`.
+fn depth(written: &file::X224, faults: &mut Vec<Fault>) -> Depth {
+    let on = |key: &Placed<bool>| key.as_ref().is_some_and(|value| *value.as_ref());
+    let tls = Tls {
+        certificate_days: certificate(&written.certificate, faults),
+        ..Tls::default()
+    };
+    let expect_name = written
+        .expect_name
+        .as_ref()
+        .map(|name| name.as_ref().clone());
+    if let (Some(name), false) = (&written.expect_name, on(&written.nla)) {
+        faults.push(
+            Fault::at(
+                name.span(),
+                "expect_name without nla: only the NTLM challenge names a server",
+            )
+            .suggest("add nla = true"),
+        );
+    }
+    if let (Some(days), false) = (&written.certificate, on(&written.tls) || on(&written.nla)) {
+        faults.push(
+            Fault::at(
+                days.span(),
+                "certificate without tls: no certificate is seen",
+            )
+            .suggest("add tls = true"),
+        );
+    }
+    match (on(&written.tls), on(&written.nla)) {
+        (_, true) => Depth::Nla {
+            tls,
+            expect_name,
+            skew: Skew::default(),
+        },
+        (true, false) => Depth::Tls(tls),
+        (false, false) => Depth::Confirm,
+    }
+}
+
+fn certificate(written: &Placed<String>, faults: &mut Vec<Fault>) -> Option<DaysLeft> {
+    let written = written.as_ref()?;
+    let days = written.as_ref().parse().ok();
+    if days.is_none() {
+        let message = format!(
+            "certificate = \"{}\" is not WARN,CRIT in days",
+            written.as_ref()
+        );
+        faults.push(Fault::at(written.span(), message).suggest("such as \"30,7\""));
+    }
+    days
 }
 
 fn judge_exec(written: &Spanned<Vec<Spanned<String>>>, faults: &mut Vec<Fault>) -> Exec {

@@ -1,11 +1,96 @@
 //! `governess export`: the set-up in the words of other tools, for those who want to carry it out
 //! without us, or to see it. Pure.
 
+use ipnet::IpNet;
+
+use crate::config::Config;
+use crate::director::{plan_for_healthy, wishes::Wishes};
+use crate::kernel::firewall::foreign;
+use crate::kernel::firewall::script::UnwritableInterface;
+use crate::setup::{Setup, Traffic};
+use crate::table::{Family, Table};
+
 pub mod hosts;
 pub mod iptables;
 pub mod ipvsadm;
 pub mod nft;
 pub mod sysctl;
+
+/// The whole table of a configuration, every server healthy.
+pub fn table(config: &Config) -> Table {
+    let mut table = Table::new();
+    for step in plan_for_healthy(config, &Wishes::none(), &Table::new()) {
+        step.follow(&mut table);
+    }
+    table
+}
+
+/// VIPs, and which packets to them are for IPVS.
+pub fn services(config: &Config) -> Vec<(std::net::IpAddr, Traffic)> {
+    let keys = config.services.iter().map(|service| service.key);
+    foreign::services(&Setup::of(config).firewall, keys)
+}
+
+/// The proposal of a packet filter for a configuration.
+///
+/// # Errors
+/// An interface's name cannot be written.
+pub fn filter(config: &Config) -> Result<String, UnwritableInterface> {
+    let nat = config.nat.as_ref();
+    let inside = |nat: &crate::config::Nat| {
+        let network: IpNet = nat.gateway?.trunc();
+        Some(nft::Inside {
+            interface: nat.inside.clone(),
+            network,
+        })
+    };
+    nft::filter(&nft::Filter {
+        services: services(config),
+        outside: nat.map(|nat| nat.outside.clone()),
+        inside: nat.and_then(inside),
+    })
+}
+
+/// Both families' rules for `iptables-restore` and `ip6tables-restore`, as far as there are any.
+///
+/// # Errors
+/// An interface's name cannot be written.
+pub fn iptables(config: &Config) -> Result<String, UnwritableInterface> {
+    let firewall = Setup::of(config).firewall;
+    let mut text = iptables::text(&firewall, Family::V4)?;
+    if firewall.marks.iter().any(|rule| rule.vip.is_ipv6()) {
+        text += &iptables::text(&firewall, Family::V6)?;
+    }
+    Ok(text)
+}
+
+/// The names of VIPs, management VIPs and servers.
+pub fn hosts(config: &Config) -> String {
+    let vips = config.services.iter().filter_map(|service| {
+        let address = service.front.as_ref()?.vip.addr();
+        let purpose = format!("VIP of {}", service.name);
+        Some(hosts::Entry {
+            address,
+            name: service.name.clone(),
+            purpose,
+        })
+    });
+    let management = config.servers.iter().filter_map(|server| {
+        let address = server.management.as_ref()?.vip.addr();
+        let purpose = format!("management VIP of {}", server.name);
+        Some(hosts::Entry {
+            address,
+            name: format!("{}-management", server.name),
+            purpose,
+        })
+    });
+    let servers = config.servers.iter().map(|server| hosts::Entry {
+        address: server.address,
+        name: server.name.clone(),
+        purpose: "real server".to_owned(),
+    });
+    hosts::text(&vips.chain(management).chain(servers).collect::<Vec<_>>())
+}
 
 #[cfg(test)]
 mod tests;
