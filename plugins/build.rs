@@ -52,8 +52,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             script,
         )?;
     }
-    println!("cargo::rustc-link-arg-bins=-L{directory}");
-    println!("cargo::rustc-link-arg-bins=-static-pie");
+    for kind in ["bins", "examples"] {
+        println!("cargo::rustc-link-arg-{kind}=-L{directory}");
+        println!("cargo::rustc-link-arg-{kind}=-static-pie");
+    }
     Ok(())
 }
 

@@ -6,6 +6,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use shared::verdict::Kind;
+
 const CHECK: &str = env!("CARGO_BIN_EXE_check_x224");
 
 /// A Connection Confirm with RDP_NEG_RSP for TLS.
@@ -167,6 +169,77 @@ fn help_and_version_are_shown_to_those_who_can_read_them() {
             .unwrap();
         assert_failing(&output, "nanny", 0);
     }
+}
+
+#[test]
+fn the_short_help_fits_on_a_screen_and_the_long_one_in_its_columns() {
+    let (short, long) = (said_to("-h"), said_to("--help"));
+    assert!(short.lines().count() <= 23, "{short}");
+    for line in short.lines().chain(long.lines()) {
+        // keepalived wants its command in one line.
+        let fits = line.chars().count() <= 80 || line.contains("misc_path");
+        assert!(fits, "{line}");
+    }
+}
+
+#[test]
+fn every_option_is_in_both_helps_and_every_host_has_its_example() {
+    let (short, long) = (said_to("-h"), said_to("--help"));
+    let command = <plugins::x224::Arguments as clap::CommandFactory>::command();
+    for option in command.get_arguments() {
+        let letter = option.get_short().map(|letter| format!("-{letter}"));
+        let word = option.get_long().map(|word| format!("--{word}"));
+        let word = word.expect("every option has a long form");
+        assert!(
+            long.contains(&format!(" {word}")),
+            "{word} is not in the help"
+        );
+        let spellings = [Some(word), letter].into_iter().flatten();
+        let named = |spelling: &String| {
+            short.contains(&format!("{spelling} "))
+                || short.contains(&format!("{spelling}]"))
+                || short.contains(&format!("{spelling}["))
+                || short.contains(&format!("{spelling}."))
+        };
+        assert!(
+            spellings.clone().any(|spelling| named(&spelling)),
+            "{spellings:?} is not in the usage:\n{short}"
+        );
+    }
+    for host in [
+        "command_line",
+        "send_program",
+        "MISC_CHECK",
+        "misc_dynamic",
+        "checkcommand",
+    ] {
+        assert!(long.contains(host), "no example with {host}");
+    }
+}
+
+#[test]
+fn every_kind_that_is_the_checks_own_fault_is_in_the_help() {
+    let long = said_to("--help");
+    for kind in [
+        Kind::Usage,
+        Kind::Resolve,
+        Kind::Resources,
+        Kind::OwnStall,
+        Kind::Internal,
+    ] {
+        assert!(
+            long.contains(&format!("    {} ", kind.name())),
+            "no {}",
+            kind.name()
+        );
+    }
+}
+
+/// What a human reads who asks for help.
+fn said_to(option: &str) -> String {
+    let output = Command::new(CHECK).arg(option).output().unwrap();
+    assert_said(&output, "nagios", 0);
+    String::from_utf8(output.stdout).unwrap()
 }
 
 #[test]

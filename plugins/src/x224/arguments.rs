@@ -11,7 +11,7 @@ use shared::verdict::Verdict;
 use super::options::{Depth, Options, Require, Skew, Tls};
 use super::{NAME, PORT, check};
 
-/// Checks that an RDP server answers, and with what security
+/// Checks that an RDP server answers, and with what security.
 #[derive(Debug, Parser)]
 #[command(
     name = "check_x224",
@@ -95,6 +95,8 @@ impl Arguments {
 
 impl Plugin for Arguments {
     const NAME: &'static str = NAME;
+    const USAGE: &'static str = include_str!("usage.txt");
+    const MANUAL: &'static str = include_str!("manual.txt");
 
     fn common(&self) -> &Common {
         &self.common

@@ -6,6 +6,7 @@ mod asker;
 mod assistant;
 mod delivery;
 mod extra_opts;
+mod help;
 mod last_word;
 mod options;
 mod reading;
@@ -33,6 +34,13 @@ const GRACE: Duration = Duration::from_millis(250);
 pub trait Plugin: Parser {
     /// The check's name without `check_`.
     const NAME: &'static str;
+
+    /// How it is called, without the options that every plugin has: at most nine lines of 80
+    /// columns, the first one beginning with its name, the others with nine blanks.
+    const USAGE: &'static str;
+
+    /// Its part of the manual in lines of 80 columns: `WHAT IT DOES`, `VERDICTS`, `EXAMPLES`.
+    const MANUAL: &'static str;
 
     /// The options that every plugin has.
     fn common(&self) -> &Common;
@@ -74,7 +82,8 @@ fn answer<P: Plugin>(mode: HostMode, words: Vec<OsString>) -> Answer {
         Ok(words) => words,
         Err(why) => return usage(&why),
     };
-    let plugin = match P::try_parse_from(&words) {
+    let parsed = help::command::<P>().try_get_matches_from(&words);
+    let plugin = match parsed.and_then(|matches| P::from_arg_matches(&matches)) {
         Ok(plugin) => plugin,
         Err(error) => return refusal::<P>(mode, &error),
     };
@@ -146,7 +155,7 @@ fn refusal<P: Plugin>(mode: HostMode, error: &clap::Error) -> Answer {
     );
     if asked_for_text && mode.has_states() {
         return Answer {
-            stdout: error.to_string().into_bytes(),
+            stdout: help::wrapped(&error.to_string()).into_bytes(),
             code: 0,
         };
     }
@@ -157,7 +166,8 @@ fn refusal<P: Plugin>(mode: HostMode, error: &clap::Error) -> Answer {
         .filter(|line| !line.is_empty());
     let first = lines.next().unwrap_or("the arguments make no sense");
     let summary = first.strip_prefix("error: ").unwrap_or(first);
-    let rest: Vec<String> = lines.map(str::to_owned).collect();
+    // To monitoring cores, a | begins performance data in any line.
+    let rest: Vec<String> = lines.map(|line| line.replace('|', "/")).collect();
     mode.failing(P::NAME, Kind::Usage, summary, &rest)
 }
 

@@ -26,10 +26,10 @@ pub struct Common {
     #[arg(short, long, value_name = "RANGE", allow_hyphen_values = true)]
     pub critical: Option<Range>,
     /// Use IPv4 only
-    #[arg(short = '4', conflicts_with = "ipv6")]
+    #[arg(short = '4', long, conflicts_with = "ipv6")]
     pub ipv4: bool,
     /// Use IPv6 only
-    #[arg(short = '6')]
+    #[arg(short = '6', long)]
     pub ipv6: bool,
     /// Tell more; up to three times
     #[arg(short, long, action = clap::ArgAction::Count)]
@@ -92,7 +92,7 @@ pub struct Server {
     /// Name or address of the server
     #[arg(short = 'H', long, value_name = "HOST")]
     pub hostname: String,
-    /// TCP port
+    /// TCP port (default: the one registered for the protocol)
     #[arg(short, long, value_parser = clap::value_parser!(u16).range(1..))]
     pub port: Option<u16>,
 }

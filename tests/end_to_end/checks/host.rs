@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 pub(crate) struct Mode {
     pub(crate) name: &'static str,
     pub(crate) healthy: i32,
+    pub(crate) degraded: i32,
+    pub(crate) maintenance: i32,
     pub(crate) failed: i32,
     /// The failing answer for everything of our own.
     pub(crate) failing: i32,
@@ -17,24 +19,38 @@ pub(crate) struct Mode {
     pub(crate) deadline: Duration,
 }
 
-const fn mode(name: &'static str, codes: [i32; 3], seconds: u64) -> Mode {
+const fn mode(name: &'static str, codes: [i32; 5], seconds: u64) -> Mode {
     Mode {
         name,
         healthy: codes[0],
-        failed: codes[1],
-        failing: codes[2],
+        degraded: codes[1],
+        maintenance: codes[2],
+        failed: codes[3],
+        failing: codes[4],
         deadline: Duration::from_secs(seconds),
     }
 }
 
 pub(crate) const MODES: [Mode; 6] = [
-    mode("nagios", [0, 2, 3], 10),
-    mode("json", [0, 2, 3], 10),
-    mode("nanny", [0, 0, 0], 8),
-    mode("keepalived", [0, 1, 1], 8),
-    mode("keepalived-weight", [3, 1, 1], 8),
-    mode("ldirectord", [0, 1, 1], 4),
+    mode("nagios", [0, 1, 1, 2, 3], 10),
+    mode("json", [0, 1, 1, 2, 3], 10),
+    mode("nanny", [0, 0, 0, 0, 0], 8),
+    mode("keepalived", [0, 0, 1, 1, 1], 8),
+    mode("keepalived-weight", [3, 3, 2, 1, 1], 8),
+    mode("ldirectord", [0, 0, 1, 1, 1], 4),
 ];
+
+impl Mode {
+    /// Whether the host understands four states, and performance data, and advice.
+    pub(crate) fn has_states(&self) -> bool {
+        matches!(self.name, "nagios" | "json")
+    }
+
+    /// Whether the answer is read from stdout.
+    pub(crate) fn reads(&self) -> bool {
+        self.has_states() || self.name == "nanny"
+    }
+}
 
 /// What a run said.
 pub(crate) struct Said {
@@ -84,16 +100,28 @@ impl Said {
     }
 }
 
-/// Where the built programs lie: beside the directory of this test program.
+/// Where the built programs lie: beside the directory of this test program. What is built for
+/// tests alone lies in `examples/`.
 pub(crate) fn built(program: &str) -> PathBuf {
     let own = std::env::current_exe().unwrap();
     let directory = own.parent().and_then(Path::parent).unwrap();
     let path = directory.join(program);
     assert!(
         path.exists(),
-        "{} is missing: cargo build --workspace (with --release for --release) first",
+        "{} is missing: cargo build --workspace --bins --examples (with --release for --release) \
+         first",
         path.display()
     );
+    path
+}
+
+/// Puts a copy of a built program into `directory`, under the name `called`.
+pub(crate) fn copy(program: &str, directory: &Path, called: &str) -> PathBuf {
+    let path = directory.join(called);
+    // Copied by this process, it could still be open for writing in another thread's child when
+    // it is started.
+    let copied = Command::new("cp").args([&built(program), &path]).status();
+    assert!(copied.unwrap().success());
     path
 }
 
@@ -127,4 +155,15 @@ pub(crate) fn check_after(
     let mut command = Command::new("sh");
     command.args(["-c", &script]);
     command
+}
+
+/// Writes an executable shell script, by another process for the reason given at [`copy`].
+pub(crate) fn script(path: &Path, text: &str) {
+    let write = "printf '#!/bin/sh\n%s\n' \"$1\" >\"$0\" && chmod 755 \"$0\"";
+    let written = Command::new("sh")
+        .args(["-c", write])
+        .arg(path)
+        .arg(text)
+        .status();
+    assert!(written.unwrap().success());
 }

@@ -7,6 +7,7 @@ mod challenge;
 mod host;
 mod no_openssl;
 mod options_from_files;
+mod outcomes;
 #[path = "../../../plugins/tls/tests/peer/mod.rs"]
 #[allow(dead_code, reason = "each test program uses a part of it")]
 mod peer;

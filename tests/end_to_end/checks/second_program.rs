@@ -6,27 +6,20 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::host::{MODES, Mode, built, check, check_after, run};
+use crate::host::{MODES, Mode, built, check, check_after, copy, run, script};
 use crate::servers::{closed, healthy, silent};
 
 /// A directory with the check in it and, as its second program, that script.
-fn beside(script: &str) -> (TempDir, PathBuf) {
+fn beside(text: &str) -> (TempDir, PathBuf) {
     let (directory, program) = alone();
-    let path = directory.path().join("check_over_tls");
-    std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+    script(&directory.path().join("check_over_tls"), text);
     (directory, program)
 }
 
 /// A directory with the check in it and nothing else.
 fn alone() -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
-    let program = directory.path().join("check_x224");
-    // A copy could still be open for writing in another thread's child when it is started.
-    let copied = std::process::Command::new("cp")
-        .args([&built("check_x224"), &program])
-        .status();
-    assert!(copied.unwrap().success());
+    let program = copy("check_x224", directory.path(), "check_x224");
     (directory, program)
 }
 
@@ -128,10 +121,8 @@ fn one_that_hangs_is_ended_at_the_deadline() {
 fn one_of_another_version_is_told() {
     let (directory, program) = alone();
     let real = built("check_over_tls");
-    let script = format!("#!/bin/sh\nexec '{}' smtp 1000\n", real.display());
-    let path = directory.path().join("check_over_tls");
-    std::fs::write(&path, script).unwrap();
-    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+    let text = format!("exec '{}' smtp 1000", real.display());
+    script(&directory.path().join("check_over_tls"), &text);
     assert_failing_everywhere(&program, "internal", "another version");
 }
 

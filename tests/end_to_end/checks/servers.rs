@@ -7,6 +7,11 @@ use crate::peer::{Inside, Peer};
 
 /// A server with TLS and NLA, for as long as the test runs.
 pub(crate) fn healthy() -> SocketAddr {
+    serve(Peer::nla(Inside::Answers(challenge::of("EX1", 0))))
+}
+
+/// Runs a server for as long as the test runs. It serves one connection at a time.
+pub(crate) fn serve(peer: Peer) -> SocketAddr {
     let (tell, told) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -14,8 +19,7 @@ pub(crate) fn healthy() -> SocketAddr {
             .build()
             .unwrap();
         runtime.block_on(async {
-            let server = Peer::nla(Inside::Answers(challenge::of("EX1", 0)));
-            let running = server.serve().await;
+            let running = peer.serve().await;
             tell.send(running.address).unwrap();
             std::future::pending::<()>().await;
         });
