@@ -14,6 +14,7 @@ use super::{Backend, Check, CheckId, Config, Director, Server, ServerId, duratio
 mod address;
 mod check;
 mod nat;
+mod real_path;
 mod service;
 
 /// What a syntax or shape error of the TOML reader says, with a suggestion for a misspelt word.
@@ -59,6 +60,7 @@ pub(super) fn judge(file: &file::File, digest: String) -> Result<Config, Vec<Fau
         .as_ref()
         .and_then(|nat| nat::judge(nat, &mut faults));
     let servers = nat::with_management(servers, file, &services, nat.as_ref(), &mut faults);
+    let (checks, services) = real_path::with_real_path(checks, services, nat.as_ref(), &servers);
     nat::held_apart_from_servers(&servers, &services, nat.as_ref(), &mut faults);
     if file.services.is_empty() {
         faults.push(

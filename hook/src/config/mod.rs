@@ -95,6 +95,24 @@ pub enum Probe {
     },
     /// Any Nagios plugin.
     Exec(Exec),
+    /// Whether answers to the outside come back through this director.
+    RealPath(RealPath),
+}
+
+/// The name of the check that every service by NAT gets where `[nat]` names the gateway.
+pub const REAL_PATH: &str = "real_path";
+
+/// The way of a server's answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RealPath {
+    /// The interface towards the server.
+    pub inside: String,
+    /// The interface towards the world.
+    pub outside: String,
+    /// What the server's default gateway should be.
+    pub gateway: IpAddr,
+    /// Ports to ask; any answer will do, a refusal too.
+    pub ports: Vec<u16>,
 }
 
 /// A program that answers as the Monitoring Plugins guideline says.

@@ -219,6 +219,30 @@ fn the_original_set_up_is_accepted_and_its_management_vips_take_the_services_int
 }
 
 #[test]
+fn a_service_by_nat_behind_our_gateway_gets_a_check_of_the_real_path() {
+    let config = Config::parse(Path::new("g.toml"), ORIGINAL).expect("the original");
+    let checks: Vec<&str> = config.services[0]
+        .checks
+        .iter()
+        .map(|id| config.checks[id.0].name.as_str())
+        .collect();
+    assert_eq!(checks, ["rdp", REAL_PATH]);
+    let Probe::RealPath(path) = &config.checks[1].probe else {
+        panic!("no path")
+    };
+    assert_eq!(
+        (path.gateway.to_string().as_str(), path.ports.as_slice()),
+        ("10.0.1.254", &[25, 3389][..])
+    );
+    let without = Config::parse(Path::new("g.toml"), GOOD).expect("the example");
+    assert_eq!(without.checks.len(), 1);
+    assert_says(
+        &refusal(&ORIGINAL.replace("checks.rdp", "checks.real_path")),
+        &["choose another name"],
+    );
+}
+
+#[test]
 fn a_mark_or_address_with_two_meanings_is_refused() {
     let said = original_refused_with("fwmark = 2 }", "fwmark = 80 }");
     assert_says(
@@ -343,7 +367,7 @@ fn depth_of(x224: &str) -> Depth {
     let config = Config::parse(Path::new("g.toml"), &text).expect(x224);
     match config.checks[0].on(&config.servers[1]).probe {
         Probe::X224 { options, .. } => options.depth,
-        Probe::Exec(_) => panic!("not an x224 check"),
+        other => panic!("not an x224 check: {other:?}"),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Where verdicts come from: checks that run inside this process, and programs that it starts.
 
 mod exec;
+mod real_path;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -122,6 +123,7 @@ async fn probe(check: &Check, server: &Server) -> Verdict {
             };
             plugins_tls::x224::check(&target, options, deadline).await
         }
+        Probe::RealPath(path) => real_path::check(&check.name, path, server, deadline).await,
         Probe::Exec(program) => exec::check(&check.name, program, server, deadline).await,
     }
 }

@@ -11,7 +11,7 @@ use toml::Spanned;
 
 use super::super::fault::Fault;
 use super::super::file::{self, Placed};
-use super::super::{Check, Exec, Probe};
+use super::super::{Check, Exec, Probe, REAL_PATH};
 use super::{not_yet, number, time, word};
 use crate::health::Rules;
 
@@ -22,6 +22,10 @@ pub(super) fn judge(name: &Spanned<String>, check: &file::Check, faults: &mut Ve
         ("dns", &check.dns),
     ] {
         not_yet(faults, key, value);
+    }
+    if name.as_ref() == REAL_PATH {
+        let message = format!("[checks.{REAL_PATH}] is the name of a check of governess itself");
+        faults.push(Fault::at(name.span(), message).suggest("choose another name"));
     }
     let interval = time(faults, "interval", &check.interval, Duration::from_secs(5));
     let retry = Duration::from_secs(1);

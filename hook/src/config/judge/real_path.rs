@@ -1,0 +1,73 @@
+//! Adds the check of the real path to services by NAT.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::super::{Check, CheckId, Nat, Probe, REAL_PATH, RealPath, Server, VirtualService};
+use crate::health::Rules;
+use crate::table::Forward;
+
+/// How many ports are asked at most.
+const PORTS: usize = 3;
+
+/// Gives every service by NAT whose servers lie behind the gateway a check of the way back.
+pub(super) fn with_real_path(
+    mut checks: Vec<Check>,
+    mut services: Vec<VirtualService>,
+    nat: Option<&Nat>,
+    servers: &[Server],
+) -> (Vec<Check>, Vec<VirtualService>) {
+    let Some((nat, gateway)) = nat.and_then(|nat| Some((nat, nat.gateway?))) else {
+        return (checks, services);
+    };
+    for service in services
+        .iter_mut()
+        .filter(|service| service.forward == Forward::Nat)
+    {
+        let behind = |id: &super::super::ServerId| gateway.contains(&servers[id.0].address);
+        let ports = ports(service, &checks);
+        if service.servers.iter().all(behind) && !ports.is_empty() {
+            service.checks.push(CheckId(checks.len()));
+            checks.push(check(nat, gateway.addr(), ports));
+        }
+    }
+    (checks, services)
+}
+
+/// The service's own first port, and those that its checks ask.
+fn ports(service: &VirtualService, checks: &[Check]) -> Vec<u16> {
+    let own = service
+        .front
+        .iter()
+        .flat_map(|front| front.tcp.first().copied());
+    let addressed = Some(service.port).filter(|port| *port != 0);
+    let checked = service
+        .checks
+        .iter()
+        .filter_map(|id| match checks[id.0].probe {
+            Probe::X224 { port, .. } => Some(port),
+            Probe::Exec(_) | Probe::RealPath(_) => None,
+        });
+    let mut ports: Vec<u16> = own.chain(addressed).chain(checked).take(PORTS).collect();
+    ports.dedup();
+    ports
+}
+
+fn check(nat: &Nat, gateway: IpAddr, ports: Vec<u16>) -> Check {
+    let interval = Duration::from_secs(5);
+    Check {
+        name: REAL_PATH.to_owned(),
+        probe: Probe::RealPath(RealPath {
+            inside: nat.inside.clone(),
+            outside: nat.outside.clone(),
+            gateway,
+            ports,
+        }),
+        interval,
+        timeout: Duration::from_secs(3),
+        retry_interval: Duration::from_secs(1),
+        stale_after: interval * 3,
+        rules: Rules { fall: 3, rise: 2 },
+        enforce: Vec::new(),
+    }
+}
