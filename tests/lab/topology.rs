@@ -165,7 +165,7 @@ fn address6(
         batch += &format!("address add {address} dev {interface} nodad\n");
     }
     if let Some(gateway) = gateway {
-        batch += &format!("-6 route add default via {gateway}\n");
+        batch += &format!("route add default via {gateway}\n");
     }
     machine.feed("ip", &["-batch", "-"], &batch)
 }

@@ -24,6 +24,7 @@ mod original;
 mod repair;
 mod story;
 mod topology;
+mod wrong_gateway;
 
 /// A story told on fresh namespaces, and its name on the command line.
 pub(crate) struct Scenario {
@@ -59,6 +60,7 @@ pub(crate) const ALL: &[Scenario] = &[
     scenario("hand_set_zero", by_hand::hand_set_zero),
     scenario("hand_back_to_nominal", by_hand::hand_back_to_nominal),
     scenario("address_conflict", address_conflict::address_conflict),
+    scenario("wrong_gateway", wrong_gateway::wrong_gateway),
     scenario("ipv6", kinds::ipv6),
     scenario("udp", kinds::udp),
     scenario("by_address", kinds::by_address),

@@ -105,21 +105,30 @@ pub(super) fn repair_nft(story: &Story) -> Outcome {
     let ours = || lb1.run("nft", &["-s", "list", "table", "inet", "governess"]);
     let before = ours()?;
 
-    for (what, command) in [
+    for (nth, (what, command)) in [
         ("our table is deleted", "delete table inet governess"),
         (
             "its marks are flushed",
             "flush chain inet governess governess_marks",
         ),
         ("everything is flushed", "flush ruleset"),
-    ] {
+    ]
+    .into_iter()
+    .enumerate()
+    {
         story.tell(what);
         lb1.feed("nft", &["-f", "-"], command)?;
         let time = story.until("the table is as it was", &before, ours)?;
         took(story, what, time);
+        // Told once the table was read back; what is altered before that belongs to this repair.
+        story.until("the journal says so", &(nth + 1), || {
+            let repaired = lab.events("repaired", None)?;
+            Ok(repaired
+                .iter()
+                .filter(|r| r.contains("nftables table"))
+                .count())
+        })?;
     }
-    lab.until_event("repaired", "add nftables table inet governess")?;
-    lab.until_event("repaired", "replace nftables table inet governess")?;
 
     story.tell("forwarding is switched off");
     lb1.sysctl("net.ipv4.ip_forward", "0")?;
