@@ -64,8 +64,7 @@ async fn direct(config: Config, setup: Setup, parts: Parts) -> Result<()> {
         Keeping::start(setup.clone(), parts, period, tell).context("starting a thread")?;
     let keepers =
         Keepers::start(&setup, keeping, told, period, clock).context("starting a thread")?;
-    let ended = follow(&mut director, listener, keepers, clock).await;
-    ended
+    follow(&mut director, listener, keepers, clock).await
 }
 
 /// The control socket's file, gone with the director.
