@@ -125,42 +125,36 @@ impl Director {
     }
 
     fn carry_out(&mut self, about: About, step: &Step) -> Result<(), KernelError> {
-        self.announce(about, step)
-            .map_err(|source| KernelError::Refused {
-                what: "writing `intents` in state_dir".to_owned(),
-                source,
-            })?;
+        self.announce(step).map_err(|source| KernelError::Refused {
+            what: "writing `intents` in state_dir".to_owned(),
+            source,
+        })?;
         self.kernel.apply(step)?;
         // The kernel has it; a full disk only means that a restart sees it as pending.
-        let _ = self.acknowledge(about, step);
+        let _ = self.acknowledge(step);
         step.follow(&mut self.table);
         self.note(Event::Step, about, plan::words(step));
         Ok(())
     }
 
-    /// Puts on record what is about to be written. Weights of management services are not: they
-    /// are 1 whoever sets them.
-    fn announce(&mut self, about: About, step: &Step) -> std::io::Result<()> {
+    /// Puts on record what is about to be written.
+    fn announce(&mut self, step: &Step) -> std::io::Result<()> {
         match (step, written_weight(step)) {
             (Step::AddService { service, .. }, _) => {
                 self.records.intents.announce_creation(&service.to_string())
             }
-            (_, Some((target, weight))) if about.service.is_some() => {
-                self.records.intents.announce(&target, weight)
-            }
+            (_, Some((target, weight))) => self.records.intents.announce(&target, weight),
             _ => Ok(()),
         }
     }
 
-    fn acknowledge(&mut self, about: About, step: &Step) -> std::io::Result<()> {
+    fn acknowledge(&mut self, step: &Step) -> std::io::Result<()> {
         match (step, written_weight(step)) {
             (Step::DeleteService { service, .. }, _) => self
                 .records
                 .intents
                 .acknowledge_deletion(&service.to_string()),
-            (_, Some((target, weight))) if about.service.is_some() => {
-                self.records.intents.acknowledge(&target, weight)
-            }
+            (_, Some((target, weight))) => self.records.intents.acknowledge(&target, weight),
             _ => Ok(()),
         }
     }

@@ -470,6 +470,31 @@ fn a_service_that_we_created_goes_with_its_section_and_one_that_we_found_stays()
 }
 
 #[test]
+fn a_service_of_ours_with_somebody_elses_destination_stays_when_its_section_goes() {
+    let bench = Bench::new();
+    bench.director().both_up();
+    let add = {
+        let mut twin = bench.kernel.twin.lock().unwrap();
+        let table = twin.dump().unwrap();
+        let (service, found) = table.iter().next().expect("the service");
+        let to = found.destinations.values().next().expect("one").settings;
+        let destination = "10.0.1.99:0".parse().unwrap();
+        Step::AddDestination {
+            service: *service,
+            destination,
+            to,
+        }
+    };
+    bench.kernel.twin.lock().unwrap().apply(&add).unwrap();
+    bench.director_with(&CONFIG.replace("fwmark = 80", "fwmark = 81"));
+    let table = bench.kernel.twin.lock().unwrap().dump().unwrap();
+    assert_eq!(
+        table.keys().map(ToString::to_string).collect::<Vec<_>>(),
+        ["fwm:80", "fwm:81"]
+    );
+}
+
+#[test]
 fn a_udp_server_that_fails_is_removed_and_comes_back_with_its_weight() {
     let bench = Bench::new();
     let udp = CONFIG.replace(

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::record::Intents;
+use super::record::{Entry, Intents};
 use super::wishes::Wishes;
 use super::{Director, management};
 use crate::clock::Moment;
@@ -10,7 +10,7 @@ use crate::config::{Config, OnFailure, ServerId, ServiceId, VirtualService};
 use crate::kernel::KernelError;
 use crate::operate::plan;
 use crate::reconcile::{self, WantedDestination, WantedService};
-use crate::table::{ServiceKey, Step, Table};
+use crate::table::{Service, ServiceKey, Step, Table};
 
 impl Director {
     /// The steps that are left to do for every service, from a fresh reading of the table.
@@ -95,17 +95,22 @@ pub fn plan_for_healthy(config: &Config, wishes: &Wishes, found: &Table) -> Vec<
         .collect()
 }
 
-/// The steps that delete what we created and the configuration no longer names.
+/// The steps that delete what we created and the configuration no longer names. A service in which
+/// somebody else has a destination stays, with all that is in it.
 pub(crate) fn abandoned(config: &Config, intents: &Intents, found: &Table) -> Vec<Step> {
+    let management = management::of(config);
     let named = |key: &ServiceKey| {
         config.services.iter().any(|service| service.key == *key)
-            || management::of(config)
-                .iter()
-                .any(|service| service.is(*key))
+            || management.iter().any(|service| service.is(*key))
+    };
+    let ours = |key: &ServiceKey, there: &Service| {
+        let recorded =
+            |at: &SocketAddr| intents.entry(&plan::target(*key, *at)) != Entry::default();
+        intents.created(&key.to_string()) && there.destinations.keys().all(recorded)
     };
     found
         .iter()
-        .filter(|(key, _)| !named(key) && intents.created(&key.to_string()))
+        .filter(|(key, there)| !named(key) && ours(key, there))
         .map(|(key, there)| Step::DeleteService {
             service: *key,
             from: there.settings.clone(),
