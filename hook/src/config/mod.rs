@@ -113,6 +113,8 @@ pub struct RealPath {
     pub gateway: IpAddr,
     /// Ports to ask; any answer will do, a refusal too.
     pub ports: Vec<u16>,
+    /// Addresses that are no source of our own connections: answers to a VIP are for IPVS.
+    pub vips: Vec<IpAddr>,
 }
 
 /// A program that answers as the Monitoring Plugins guideline says.

@@ -234,6 +234,8 @@ fn a_service_by_nat_behind_our_gateway_gets_a_check_of_the_real_path() {
         (path.gateway.to_string().as_str(), path.ports.as_slice()),
         ("10.0.1.254", &[25, 3389][..])
     );
+    let vips: Vec<String> = path.vips.iter().map(ToString::to_string).collect();
+    assert_eq!(vips, ["192.168.1.35", "192.168.1.36", "192.168.1.37"]);
     let without = Config::parse(Path::new("g.toml"), GOOD).expect("the example");
     assert_eq!(without.checks.len(), 1);
     assert_says(

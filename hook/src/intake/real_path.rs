@@ -54,6 +54,7 @@ fn outside_address(path: &RealPath, server: IpAddr) -> io::Result<Option<IpAddr>
         *interface == path.outside
             && address.is_ipv4() == server.is_ipv4()
             && !is_link_local(address)
+            && !path.vips.contains(address)
     });
     Ok(outside
         .filter(|_| holds_gateway)

@@ -20,6 +20,13 @@ pub(super) fn with_real_path(
     let Some((nat, gateway)) = nat.and_then(|nat| Some((nat, nat.gateway?))) else {
         return (checks, services);
     };
+    let fronts = services
+        .iter()
+        .filter_map(|service| Some(service.front.as_ref()?.vip.addr()));
+    let management = servers
+        .iter()
+        .filter_map(|server| Some(server.management.as_ref()?.vip.addr()));
+    let vips: Vec<IpAddr> = fronts.chain(management).collect();
     for service in services
         .iter_mut()
         .filter(|service| service.forward == Forward::Nat)
@@ -28,7 +35,7 @@ pub(super) fn with_real_path(
         let ports = ports(service, &checks);
         if service.servers.iter().all(behind) && !ports.is_empty() {
             service.checks.push(CheckId(checks.len()));
-            checks.push(check(nat, gateway.addr(), ports));
+            checks.push(check(nat, gateway.addr(), ports, vips.clone()));
         }
     }
     (checks, services)
@@ -53,7 +60,7 @@ fn ports(service: &VirtualService, checks: &[Check]) -> Vec<u16> {
     ports
 }
 
-fn check(nat: &Nat, gateway: IpAddr, ports: Vec<u16>) -> Check {
+fn check(nat: &Nat, gateway: IpAddr, ports: Vec<u16>, vips: Vec<IpAddr>) -> Check {
     let interval = Duration::from_secs(5);
     Check {
         name: REAL_PATH.to_owned(),
@@ -62,6 +69,7 @@ fn check(nat: &Nat, gateway: IpAddr, ports: Vec<u16>) -> Check {
             outside: nat.outside.clone(),
             gateway,
             ports,
+            vips,
         }),
         interval,
         timeout: Duration::from_secs(3),
