@@ -2,3 +2,4 @@
 //! of the protocols; that real servers are judged rightly is shown with real servers.
 
 pub mod rdp;
+pub mod switch;
