@@ -22,6 +22,7 @@ use crate::kernel::backend;
 use crate::operate::control::{self, Asked, Request};
 use crate::operate::journal::Journal;
 use crate::operate::plan;
+use crate::operate::web::{Look, Web};
 use crate::setup::Setup;
 
 /// Runs until SIGTERM or SIGINT. Nothing is touched before everything that can be refused has
@@ -60,11 +61,16 @@ async fn direct(config: Config, setup: Setup, parts: Parts) -> Result<()> {
     let mut director = Director::start(config, kernel, records, clock.now())?;
     let period = director.config().director.reconcile_interval;
     let (tell, told) = mpsc::channel(64);
+    let (look, looks) = mpsc::channel::<Look>(4);
+    let _web = match director.config().director.status {
+        Some(at) => Some(Web::start(at, look, tell.clone()).context("starting a thread")?),
+        None => None,
+    };
     let keeping =
         Keeping::start(setup.clone(), parts, period, tell).context("starting a thread")?;
     let keepers =
         Keepers::start(&setup, keeping, told, period, clock).context("starting a thread")?;
-    follow(&mut director, listener, keepers, clock).await
+    follow(&mut director, listener, looks, keepers, clock).await
 }
 
 /// The control socket's file, gone with the director.
@@ -106,6 +112,7 @@ fn records(config: &Config) -> Result<Records> {
 async fn follow(
     director: &mut Director,
     listener: UnixListener,
+    mut looks: mpsc::Receiver<Look>,
     mut keepers: Keepers,
     clock: Clock,
 ) -> Result<()> {
@@ -123,6 +130,9 @@ async fn follow(
             Some((request, answer)) = asked.recv() => {
                 let _ = answer.send(reply(director, &request, clock));
             }
+            Some(seen) = looks.recv() => {
+                let _ = seen.send(director.status(clock.now()));
+            }
             event = keepers.next() => director.host_event(event),
             stop = signals.next() => match stop {
                 Asking::Stop(name) => {
@@ -139,7 +149,7 @@ async fn follow(
 
 fn reply(director: &mut Director, request: &Request, clock: Clock) -> Value {
     match request {
-        Request::Status => serde_json::to_value(director.status())
+        Request::Status => serde_json::to_value(director.status(clock.now()))
             .unwrap_or_else(|error| json!({ "error": error.to_string() })),
         Request::Plan => match director.pending(clock.now()) {
             Ok(steps) => plan::reply(&steps, &host::pending(&Setup::of(director.config()))),

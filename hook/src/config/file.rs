@@ -37,7 +37,7 @@ pub(super) struct Director {
     pub(super) backend: Placed<String>,
     pub(super) state_dir: Placed<String>,
     pub(super) control: Placed<String>,
-    pub(super) status: Placed<Value>,
+    pub(super) status: Placed<String>,
     pub(super) reconcile_interval: Placed<String>,
 }
 

@@ -1,7 +1,7 @@
 //! From the file as written to a configuration that can be carried out, or to all its faults.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -99,7 +99,6 @@ fn ids<T, Id>(named: &Named<T>, id: impl Fn(usize) -> Id) -> BTreeMap<&str, Id> 
 fn director(written: Option<&file::Director>, faults: &mut Vec<Fault>) -> Director {
     let nothing = file::Director::default();
     let written = written.unwrap_or(&nothing);
-    not_yet(faults, "status", &written.status);
     let path = |value: &Placed<String>, default: &str| {
         PathBuf::from(value.as_ref().map_or(default, |path| path.as_ref()))
     };
@@ -119,12 +118,32 @@ fn director(written: Option<&file::Director>, faults: &mut Vec<Fault>) -> Direct
         backend: backend(&written.backend, faults),
         state_dir: path(&written.state_dir, "/var/lib/governess"),
         control: path(&written.control, "/run/governess/control.sock"),
+        status: page_address(&written.status, faults),
         reconcile_interval: time(
             faults,
             "reconcile_interval",
             &written.reconcile_interval,
             Duration::from_secs(2),
         ),
+    }
+}
+
+/// Where the status page is served: an address and a port, for names are not resolved.
+fn page_address(written: &Placed<String>, faults: &mut Vec<Fault>) -> Option<SocketAddr> {
+    let written = written.as_ref()?;
+    match written.as_ref().parse::<SocketAddr>() {
+        Ok(address) if address.port() != 0 => Some(address),
+        _ => {
+            let message = format!(
+                "status = \"{}\" is not an IP address with a port",
+                written.as_ref()
+            );
+            faults.push(
+                Fault::at(written.span(), message)
+                    .suggest("write status = \"127.0.0.1:3636\", or leave it out for no page"),
+            );
+            None
+        }
     }
 }
 

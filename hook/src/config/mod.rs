@@ -79,6 +79,8 @@ pub struct Director {
     pub state_dir: PathBuf,
     /// The control socket.
     pub control: PathBuf,
+    /// Where the status page is served; `None`: there is no page.
+    pub status: Option<SocketAddr>,
     /// How often the kernel's table is compared with what we left there.
     pub reconcile_interval: Duration,
 }

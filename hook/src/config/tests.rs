@@ -184,9 +184,25 @@ fn an_empty_or_unreadable_file_is_refused() {
 }
 
 #[test]
+fn the_status_page_has_an_address_with_a_port_or_there_is_none() {
+    let with = |status: &str| {
+        let text = format!("[director]\nstatus = \"{status}\"\n");
+        refusal_with("[director]\n", &text)
+    };
+    for status in [
+        "3636",
+        "localhost:3636",
+        "127.0.0.1",
+        "127.0.0.1:0",
+        "127.0.0.1:99999",
+    ] {
+        assert_says(&with(status), &[status, "status = \"127.0.0.1:3636\""]);
+    }
+}
+
+#[test]
 fn keys_of_later_versions_are_refused_as_not_yet_supported_by_name() {
     for (after, key) in [
-        ("[director]\n", "status = \"127.0.0.1:3636\""),
         ("[services.exchange]\n", "sorry_server = \"10.0.1.9\""),
         ("[checks.rdp]\n", "smtp = { ports = [25] }"),
     ] {

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::Director;
-use crate::config::{ServerId, ServiceId};
+use crate::clock::Moment;
+use crate::config::{CheckId, ServerId, ServiceId};
 use crate::operate::status::{ServerStatus, ServiceStatus, Status};
 use crate::policy::Pool;
 use crate::reconcile;
@@ -11,7 +12,7 @@ use crate::table::{Connections, ServiceKey};
 
 impl Director {
     /// The state of everything; connections are counted anew, if the table can be read.
-    pub fn status(&mut self) -> Status {
+    pub fn status(&mut self, now: Moment) -> Status {
         if let Ok(table) = self.kernel.dump() {
             self.count_connections(&table);
         }
@@ -21,8 +22,12 @@ impl Director {
             config_digest: self.config.digest.clone(),
             table_error: self.table_error.clone(),
             host_problems: self.host_problems.clone(),
+            not_ready: self.not_ready(now),
+            uptime: now.since(self.started).as_secs_f64(),
+            events: self.records.journal.counts(),
+            latest_events: self.records.journal.latest(),
             services: (0..self.services.len())
-                .map(|id| self.service_status(ServiceId(id)))
+                .map(|id| self.service_status(ServiceId(id), now))
                 .collect(),
         }
     }
@@ -40,7 +45,7 @@ impl Director {
         }
     }
 
-    fn service_status(&self, id: ServiceId) -> ServiceStatus {
+    fn service_status(&self, id: ServiceId, now: Moment) -> ServiceStatus {
         let service = &self.config.services[id.0];
         let state = &self.services[id.0];
         let wanted = self.wanted(id);
@@ -56,13 +61,13 @@ impl Director {
             persistence: service.settings.persistence,
             fail_open: matches!(state.pool, Pool::FailOpen(_)),
             servers: (0..service.servers.len())
-                .map(|at| self.server_status(id, at))
+                .map(|at| self.server_status(id, at, now))
                 .collect(),
             foreign: foreign.map(|destination| destination.to_string()).collect(),
         }
     }
 
-    fn server_status(&self, service: ServiceId, at: usize) -> ServerStatus {
+    fn server_status(&self, service: ServiceId, at: usize, now: Moment) -> ServerStatus {
         let server = self.config.services[service.0].servers[at];
         let connections = self.connections(service, server);
         ServerStatus {
@@ -75,6 +80,7 @@ impl Director {
             active: connections.active,
             inactive: connections.inactive,
             checks: self.last_verdicts(service, server),
+            ages: self.ages(service, server, now),
             stale: self.stale_checks(service, server),
         }
     }
@@ -103,6 +109,50 @@ impl Director {
             Some((name, shared::host_mode::json::value(verdict)))
         };
         checks.filter_map(verdict).collect()
+    }
+
+    /// How old each check's last verdict is, in seconds.
+    fn ages(&self, service: ServiceId, server: ServerId, now: Moment) -> BTreeMap<String, f64> {
+        let checks = self.config.services[service.0].checks.iter();
+        let age = |check: &CheckId| {
+            let (last, _) = self.probes.get(&(server, *check))?.last.as_ref()?;
+            let name = self.config.checks[check.0].name.clone();
+            Some((name, now.since(*last).as_secs_f64()))
+        };
+        checks.filter_map(age).collect()
+    }
+
+    /// Why this director is not to be relied on now: its table cannot be driven, or a verdict is
+    /// missing or older than `stale_after`.
+    fn not_ready(&self, now: Moment) -> Vec<String> {
+        let error = self.table_error.iter();
+        let table = error.map(|error| format!("the table cannot be driven: {error}"));
+        let mut pairs: Vec<(ServerId, CheckId)> = Vec::new();
+        for service in &self.config.services {
+            for server in &service.servers {
+                pairs.extend(service.checks.iter().map(|check| (*server, *check)));
+            }
+        }
+        pairs.sort_unstable();
+        pairs.dedup();
+        let silent = pairs
+            .into_iter()
+            .filter_map(|(server, check)| self.silence(server, check, now));
+        table.chain(silent).collect()
+    }
+
+    fn silence(&self, server: ServerId, check: CheckId, now: Moment) -> Option<String> {
+        let probed = self.probes.get(&(server, check));
+        let last = probed.and_then(|probed| probed.last.as_ref());
+        let (server, check) = (&self.config.servers[server.0], &self.config.checks[check.0]);
+        let of = format!("check {} of {}", check.name, server.name);
+        match last.map(|(last, _)| now.since(*last)) {
+            None => Some(format!("{of} has not answered yet")),
+            Some(age) if age > check.stale_after => {
+                Some(format!("{of} has not answered for {} s", age.as_secs()))
+            }
+            Some(_) => None,
+        }
     }
 
     fn stale_checks(&self, service: ServiceId, server: ServerId) -> Vec<String> {

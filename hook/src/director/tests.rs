@@ -166,7 +166,7 @@ impl Running {
     }
 
     fn service(&mut self) -> ServiceStatus {
-        self.director.status().services.remove(0)
+        self.director.status(self.now).services.remove(0)
     }
 
     fn server(&mut self, at: usize) -> ServerStatus {
@@ -365,7 +365,11 @@ fn a_kernel_that_refuses_is_named_in_the_status_and_tried_again() {
     director.both_up();
     *bench.kernel.refuses.lock().unwrap() = true;
     director.fails(0).fails(0).fails(0).passes(2).passes(2);
-    let error = director.director.status().table_error.expect("an error");
+    let error = director
+        .director
+        .status(director.now)
+        .table_error
+        .expect("an error");
     assert!(error.contains("CAP_NET_ADMIN"), "{error}");
     assert_eq!(
         bench.events("step_failed"),
@@ -375,7 +379,7 @@ fn a_kernel_that_refuses_is_named_in_the_status_and_tried_again() {
     *bench.kernel.refuses.lock().unwrap() = false;
     director.passes(2);
     assert_eq!(bench.kernel.weights(), [0, 1]);
-    assert_eq!(director.director.status().table_error, None);
+    assert_eq!(director.director.status(director.now).table_error, None);
 }
 
 #[test]

@@ -8,3 +8,4 @@ pub mod plan;
 pub mod sessions;
 pub mod status;
 mod timestamp;
+pub mod web;
