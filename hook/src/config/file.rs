@@ -46,6 +46,7 @@ pub(super) struct Director {
 #[serde(deny_unknown_fields)]
 pub(super) struct Check {
     pub(super) x224: Placed<X224>,
+    pub(super) tcp: Placed<Tcp>,
     pub(super) smtp: Placed<Value>,
     pub(super) owa: Placed<Value>,
     pub(super) dns: Placed<Value>,
@@ -71,12 +72,22 @@ pub(super) struct X224 {
     pub(super) certificate: Placed<String>,
 }
 
+/// `tcp = { … }`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Tcp {
+    pub(super) port: Placed<i64>,
+    pub(super) send: Placed<String>,
+    pub(super) expect: Placed<String>,
+}
+
 /// `[servers.NAME]`
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Server {
     pub(super) address: Placed<String>,
     pub(super) weight: Placed<i64>,
+    pub(super) port: Placed<i64>,
     pub(super) management: Placed<Management>,
 }
 
@@ -93,6 +104,10 @@ pub(super) struct Service {
     pub(super) udp: Placed<Value>,
     pub(super) scheduler: Placed<String>,
     pub(super) persistence: Placed<String>,
+    pub(super) persistence_netmask: Placed<String>,
+    pub(super) persistence_engine: Placed<String>,
+    pub(super) one_packet: Placed<bool>,
+    pub(super) scheduler_flags: Placed<Vec<Spanned<String>>>,
     pub(super) forward: Placed<String>,
     pub(super) servers: Placed<Vec<Spanned<String>>>,
     pub(super) checks: Placed<Vec<Spanned<String>>>,

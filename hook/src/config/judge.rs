@@ -55,6 +55,7 @@ pub(super) fn judge(file: &file::File, digest: String) -> Result<Config, Vec<Fau
         servers: ids(&file.servers, ServerId),
     };
     let services = service::judge_all(&file.services, &names, &servers, &mut faults);
+    check::ports_are_known(&file.checks, &checks, &services, &servers, &mut faults);
     let nat = file
         .nat
         .as_ref()
@@ -170,6 +171,10 @@ fn servers(written: &Named<file::Server>, faults: &mut Vec<Fault>) -> Vec<Server
         name: name.as_ref().clone(),
         address: address(name, server, faults),
         weight: number(faults, "weight", &server.weight, 1..=65535, 1),
+        port: server
+            .port
+            .as_ref()
+            .map(|port| number(faults, "port", &Some(port.clone()), 1..=65535, 1)),
         management: None,
     };
     written.iter().map(judge_one).collect()

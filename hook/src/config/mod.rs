@@ -6,6 +6,7 @@
 mod duration;
 mod fault;
 mod file;
+pub mod import;
 mod judge;
 
 use std::net::{IpAddr, SocketAddr};
@@ -21,6 +22,11 @@ pub use fault::{Fault, Faults};
 
 use crate::health::Rules;
 use crate::table::{Forward, ServiceKey, ServiceSettings};
+
+/// Names of the schedulers of the kernel (`net/netfilter/ipvs/ip_vs_*.c`).
+const SCHEDULERS: &[&str] = &[
+    "rr", "wrr", "lc", "wlc", "lblc", "lblcr", "dh", "sh", "sed", "nq", "fo", "ovf", "mh", "twos",
+];
 
 /// Index of a check in [`Config::checks`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -95,6 +101,8 @@ pub enum Probe {
         /// What is demanded of the answer.
         options: plugins::x224::Options,
     },
+    /// A connection, and if wanted the beginning of an answer.
+    Tcp(Tcp),
     /// Any Nagios plugin.
     Exec(Exec),
     /// Whether answers to the outside come back through this director.
@@ -117,6 +125,17 @@ pub struct RealPath {
     pub ports: Vec<u16>,
     /// Addresses that are no source of our own connections: answers to a VIP are for IPVS.
     pub vips: Vec<IpAddr>,
+}
+
+/// What is asked of a TCP port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tcp {
+    /// The port on the real server; `None` for the port of its destination.
+    pub port: Option<u16>,
+    /// What is sent after connecting; empty for nothing.
+    pub send: String,
+    /// What the answer must begin with; empty for a connection alone.
+    pub expect: String,
 }
 
 /// A program that answers as the Monitoring Plugins guideline says.
@@ -164,9 +183,13 @@ pub struct Check {
 }
 
 impl Check {
-    /// The check as it is run on one server: `{server}` in an expected name is that server's.
+    /// The check as it is run on one server: `{server}` in an expected name is that server's, and
+    /// a `tcp` check without a port asks the server's own.
     pub fn on(&self, server: &Server) -> Self {
         let mut check = self.clone();
+        if let Probe::Tcp(tcp) = &mut check.probe {
+            tcp.port = tcp.port.or(server.port);
+        }
         if let Probe::X224 { options, .. } = &mut check.probe
             && let Depth::Nla {
                 expect_name: Some(name),
@@ -188,6 +211,8 @@ pub struct Server {
     pub address: IpAddr,
     /// Its nominal weight, 1 or more.
     pub weight: u32,
+    /// The port of its destinations, where it is not that of the service.
+    pub port: Option<u16>,
     /// The way to this server alone, whatever its health.
     pub management: Option<Management>,
 }
@@ -292,7 +317,8 @@ impl Config {
 
     /// The address and port by which the kernel knows a server in a service.
     pub fn destination(&self, service: &VirtualService, server: ServerId) -> SocketAddr {
-        SocketAddr::new(self.servers[server.0].address, service.port)
+        let server = &self.servers[server.0];
+        SocketAddr::new(server.address, server.port.unwrap_or(service.port))
     }
 }
 

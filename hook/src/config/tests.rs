@@ -447,3 +447,51 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn a_server_with_a_port_of_its_own_and_a_tcp_check_without_one_belong_together() {
+    let text = |port: &str| {
+        format!(
+            "[director]\nbackend = \"memory\"\n[checks.web]\ntcp = {{ send = \"GET /\\r\\n\", expect = \"HTTP\" }}\n\
+             [servers.a]\naddress = \"10.0.0.1\"\nport = 8080\n[servers.b]\naddress = \"10.0.0.1\"\n{port}\n\
+             [services.web]\nvip = \"192.0.2.1\"\nport = 80\nservers = [\"a\", \"b\"]\nchecks = [\"web\"]\n"
+        )
+    };
+    let config = Config::parse(Path::new("g.toml"), &text("port = 8081")).expect("good");
+    let service = &config.services[0];
+    let destinations: Vec<_> = service
+        .servers
+        .iter()
+        .map(|id| config.destination(service, *id).to_string())
+        .collect();
+    assert_eq!(destinations, ["10.0.0.1:8080", "10.0.0.1:8081"]);
+    assert_says(
+        &refusal(&text("")),
+        &["[checks.web] has no port", "[servers.b]"],
+    );
+    assert_says(&refusal(&text("port = 8080")), &["are both 10.0.0.1"]);
+}
+
+#[test]
+fn flags_netmask_and_engine_of_a_service_are_those_of_ipvsadm() {
+    let with = |lines: &str| GOOD.replace("scheduler = \"wlc\"", lines);
+    let text = with(
+        "scheduler = \"sh\"\npersistence_netmask = \"255.255.255.0\"\none_packet = true\n\
+         scheduler_flags = [\"sh-port\"]\npersistence_engine = \"sip\"",
+    );
+    let settings = Config::parse(Path::new("g.toml"), &text)
+        .expect("good")
+        .services
+        .remove(0)
+        .settings;
+    assert_eq!(
+        (
+            settings.netmask,
+            settings.flags,
+            settings.persistence_engine.as_deref()
+        ),
+        (0xffff_ff00, 0x14, Some("sip"))
+    );
+    let odd = with("scheduler = \"sh\"\npersistence_netmask = \"255.0.255.0\"");
+    assert_says(&refusal(&odd), &["255.0.255.0", "netmask"]);
+}

@@ -20,7 +20,7 @@ use std::path::Path;
 use shared::verdict::Verdict;
 
 use crate::clock::Moment;
-use crate::config::{CheckId, Config, ServerId, ServiceId};
+use crate::config::{CheckId, Config, ServerId, ServiceId, VirtualService};
 use crate::health::{self, Others, Reading, Rules, State, Streak};
 use crate::host::HostEvent;
 use crate::kernel::{KernelError, VirtualServers};
@@ -133,7 +133,7 @@ impl Director {
             .services
             .iter()
             .map(|service| ServiceState {
-                servers: vec![State::Unknown; service.servers.len()],
+                servers: vec![first_state(service); service.servers.len()],
                 wanted: vec![0; service.servers.len()],
                 ..ServiceState::default()
             })
@@ -322,6 +322,15 @@ impl Director {
         for (server, check, silence) in fallen_silent {
             self.note_stale(server, check, silence);
         }
+    }
+}
+
+/// Servers that nothing asks always serve; the others are judged first.
+fn first_state(service: &VirtualService) -> State {
+    if service.checks.is_empty() {
+        State::Up
+    } else {
+        State::Unknown
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod exec;
 mod real_path;
+mod tcp;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -123,6 +124,7 @@ async fn probe(check: &Check, server: &Server) -> Verdict {
             };
             plugins_tls::x224::check(&target, options, deadline).await
         }
+        Probe::Tcp(asked) => tcp::check(&check.name, asked, server, deadline).await,
         Probe::RealPath(path) => real_path::check(&check.name, path, server, deadline).await,
         Probe::Exec(program) => exec::check(&check.name, program, server, deadline).await,
     }

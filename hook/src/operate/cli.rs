@@ -1,7 +1,7 @@
 //! The command line of `governess`.
 
-use std::io::{self, Write};
-use std::path::PathBuf;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use super::plan;
 use super::sessions;
 use super::status::Status;
 use crate::config::Config;
+use crate::config::import::{self, Format, Remark};
 use crate::director::plan_for_healthy;
 use crate::director::wishes::Wishes;
 use crate::host;
@@ -59,7 +60,21 @@ enum Command {
     /// Write the set-up in another tool's words; needs no director and changes nothing
     Export {
         #[command(subcommand)]
-        format: Format,
+        format: Words,
+    },
+    /// Turn another program's file into a governess.toml, on standard output.
+    /// What is not carried over is told with its line, on standard error and at the file's head
+    Import {
+        /// lvs.cf, ldirectord.cf, the output of `ipvsadm -Sn`, or keepalived.conf; - is standard
+        /// input
+        file: PathBuf,
+        /// Whose file it is; guessed if not given
+        #[arg(long, value_name = "PROGRAM")]
+        from: Option<Format>,
+        /// Packet filter rules of the old set-up, as iptables-save prints them or a script of
+        /// iptables commands: they know the ports of a mark, and the masquerade
+        #[arg(long, value_name = "FILE")]
+        iptables: Option<PathBuf>,
     },
     /// Show what the running director knows
     Status {
@@ -74,7 +89,7 @@ enum Command {
 
 /// Whose words an export is in.
 #[derive(Debug, Subcommand)]
-enum Format {
+enum Words {
     /// A script for `nft -f`: marks and masquerade
     Nft {
         /// Instead, a packet filter that lets the traffic through: a proposal
@@ -114,8 +129,17 @@ pub fn main() -> ExitCode {
 }
 
 fn carry_out(arguments: &Arguments) -> Result<ExitCode> {
+    if let Command::Import {
+        file,
+        from,
+        iptables,
+    } = &arguments.command
+    {
+        return show_import(file, *from, iptables.as_deref());
+    }
     let config = Config::load(&arguments.config)?;
     match &arguments.command {
+        Command::Import { .. } => Ok(ExitCode::SUCCESS),
         Command::Run => crate::run::run(config).map(|()| ExitCode::SUCCESS),
         Command::Verify => verify(arguments, &config),
         Command::Plan { json } => show_plan(&config, *json),
@@ -124,6 +148,38 @@ fn carry_out(arguments: &Arguments) -> Result<ExitCode> {
         Command::Status { json, watch: false } => show_status(&config, *json),
         Command::Status { json, watch: true } => watch_status(&config, *json),
     }
+}
+
+fn show_import(file: &Path, from: Option<Format>, iptables: Option<&Path>) -> Result<ExitCode> {
+    let read = |path: &Path| read_any(path).with_context(|| format!("reading {}", path.display()));
+    let rules = iptables.map(read).transpose()?;
+    let told = |remark: &Remark| {
+        let separator = if remark.line > 0 { ":" } else { ": " };
+        let words = remark.to_string();
+        let words = words.strip_prefix("line ").unwrap_or(&words);
+        let _ = writeln!(io::stderr(), "{}{separator}{words}", file.display());
+    };
+    match import::import(&read(file)?, from, rules.as_deref()) {
+        Ok(imported) => {
+            imported.remarks.iter().for_each(told);
+            say(&imported.toml)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(refusals) => {
+            refusals.iter().for_each(told);
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+/// A file, or standard input for `-`.
+fn read_any(path: &Path) -> io::Result<Vec<u8>> {
+    if path == Path::new("-") {
+        let mut bytes = Vec::new();
+        io::stdin().lock().read_to_end(&mut bytes)?;
+        return Ok(bytes);
+    }
+    std::fs::read(path)
 }
 
 /// The file is judged by then; what this host lacks for it is told and is no fault of the file,
@@ -206,15 +262,15 @@ fn host_plan(config: &Config) -> plan::HostPlan {
     host::pending(&Setup::of(config))
 }
 
-fn show_export(config: &Config, format: &Format) -> Result<ExitCode> {
+fn show_export(config: &Config, format: &Words) -> Result<ExitCode> {
     let setup = Setup::of(config);
     say(&match format {
-        Format::Nft { filter: false } => export::nft::text(&setup.firewall)?,
-        Format::Nft { filter: true } => export::filter(config)?,
-        Format::Iptables => export::iptables(config)?,
-        Format::Sysctl => export::sysctl::text(&setup.sysctls),
-        Format::Ipvsadm => export::ipvsadm::text(&export::table(config)),
-        Format::Hosts => export::hosts(config),
+        Words::Nft { filter: false } => export::nft::text(&setup.firewall)?,
+        Words::Nft { filter: true } => export::filter(config)?,
+        Words::Iptables => export::iptables(config)?,
+        Words::Sysctl => export::sysctl::text(&setup.sysctls),
+        Words::Ipvsadm => export::ipvsadm::text(&export::table(config)),
+        Words::Hosts => export::hosts(config),
     })?;
     Ok(ExitCode::SUCCESS)
 }

@@ -32,7 +32,8 @@ pub(super) fn with_real_path(
         .filter(|service| service.forward == Forward::Nat)
     {
         let behind = |id: &super::super::ServerId| gateway.contains(&servers[id.0].address);
-        let ports = ports(service, &checks);
+        let keeps = |id: &super::super::ServerId| servers[id.0].port.is_none();
+        let ports = ports(service, &checks, service.servers.iter().all(keeps));
         if service.servers.iter().all(behind) && !ports.is_empty() {
             service.checks.push(CheckId(checks.len()));
             checks.push(check(nat, gateway.addr(), ports, vips.clone()));
@@ -41,18 +42,19 @@ pub(super) fn with_real_path(
     (checks, services)
 }
 
-/// The service's own first port, and those that its checks ask.
-fn ports(service: &VirtualService, checks: &[Check]) -> Vec<u16> {
+/// The service's own first port where its servers listen on it, and those that its checks ask.
+fn ports(service: &VirtualService, checks: &[Check], members_keep_it: bool) -> Vec<u16> {
     let own = service
         .front
         .iter()
         .flat_map(|front| front.tcp.first().copied());
-    let addressed = Some(service.port).filter(|port| *port != 0);
+    let addressed = Some(service.port).filter(|port| *port != 0 && members_keep_it);
     let checked = service
         .checks
         .iter()
         .filter_map(|id| match checks[id.0].probe {
             Probe::X224 { port, .. } => Some(port),
+            Probe::Tcp(ref tcp) => tcp.port,
             Probe::Exec(_) | Probe::RealPath(_) => None,
         });
     let mut ports: Vec<u16> = own.chain(addressed).chain(checked).take(PORTS).collect();
