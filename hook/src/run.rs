@@ -57,7 +57,7 @@ async fn direct(config: Config, setup: Setup, parts: Parts) -> Result<()> {
         .with_context(|| format!("opening the control socket {}", socket.display()))?;
     let _socket = SocketFile(socket);
     let records = records(&config)?;
-    let kernel = backend::open(config.director.backend);
+    let kernel = backend::open(&config);
     let mut director = Director::start(config, kernel, records, clock.now())?;
     let period = director.config().director.reconcile_interval;
     let (tell, told) = mpsc::channel(64);

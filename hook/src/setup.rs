@@ -137,9 +137,10 @@ impl HostStep {
 }
 
 impl Setup {
-    /// What a configuration asks of the host. The table in memory asks nothing of it.
+    /// What a configuration asks of the host: nothing where the table is in memory or another
+    /// program's.
     pub fn of(config: &Config) -> Self {
-        if config.director.backend == Backend::Memory {
+        if config.director.backend != Backend::Ipvs {
             return Self::default();
         }
         Self {

@@ -26,6 +26,7 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) services: Named<Service>,
     pub(super) nat: Option<Nat>,
+    pub(super) keepalived: Option<Keepalived>,
     pub(super) watch: Placed<Value>,
     pub(super) pair: Placed<Value>,
 }
@@ -39,6 +40,14 @@ pub(super) struct Director {
     pub(super) control: Placed<String>,
     pub(super) status: Placed<String>,
     pub(super) reconcile_interval: Placed<String>,
+}
+
+/// `[keepalived]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Keepalived {
+    pub(super) files: Placed<String>,
+    pub(super) fifo: Placed<String>,
 }
 
 /// `[checks.NAME]`

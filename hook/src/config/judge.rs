@@ -13,6 +13,7 @@ use super::{Backend, Check, CheckId, Config, Director, Server, ServerId, duratio
 
 mod address;
 mod check;
+mod keepalived;
 mod nat;
 mod real_path;
 mod service;
@@ -63,6 +64,7 @@ pub(super) fn judge(file: &file::File, digest: String) -> Result<Config, Vec<Fau
     let servers = nat::with_management(servers, file, &services, nat.as_ref(), &mut faults);
     let (checks, services) = real_path::with_real_path(checks, services, nat.as_ref(), &servers);
     nat::held_apart_from_servers(&servers, &services, nat.as_ref(), &mut faults);
+    let keepalived = keepalived::judge(file, director.backend, &services, &servers, &mut faults);
     if file.services.is_empty() {
         faults.push(
             Fault::at(0..0, "there is no virtual service")
@@ -76,6 +78,7 @@ pub(super) fn judge(file: &file::File, digest: String) -> Result<Config, Vec<Fau
             servers,
             services,
             nat,
+            keepalived,
             digest,
         })
     } else {
@@ -103,18 +106,8 @@ fn director(written: Option<&file::Director>, faults: &mut Vec<Fault>) -> Direct
     let path = |value: &Placed<String>, default: &str| {
         PathBuf::from(value.as_ref().map_or(default, |path| path.as_ref()))
     };
-    for (key, value) in [
-        ("state_dir", &written.state_dir),
-        ("control", &written.control),
-    ] {
-        if let Some(relative) = value
-            .as_ref()
-            .filter(|path| !path.as_ref().starts_with('/'))
-        {
-            let message = format!("{key} = \"{}\" is not an absolute path", relative.as_ref());
-            faults.push(Fault::at(relative.span(), message).suggest("begin it with /"));
-        }
-    }
+    absolute("state_dir", &written.state_dir, faults);
+    absolute("control", &written.control, faults);
     Director {
         backend: backend(&written.backend, faults),
         state_dir: path(&written.state_dir, "/var/lib/governess"),
@@ -157,11 +150,8 @@ fn backend(written: &Placed<String>, faults: &mut Vec<Fault>) -> Backend {
         "ipvs",
     ) {
         "memory" => Backend::Memory,
-        later @ ("weights" | "keepalived-files") => {
-            let span = written.as_ref().map_or(0..0, Spanned::span);
-            faults.push(not_yet_fault(span, &format!("backend = \"{later}\"")));
-            Backend::Memory
-        }
+        "weights" => Backend::Weights,
+        "keepalived-files" => Backend::KeepalivedFiles,
         _ => Backend::Ipvs,
     }
 }
@@ -204,6 +194,14 @@ fn address(name: &Spanned<String>, server: &file::Server, faults: &mut Vec<Fault
 }
 
 // Values of single keys.
+
+fn absolute(key: &str, value: &Placed<String>, faults: &mut Vec<Fault>) {
+    let Some(written) = value else { return };
+    if !written.as_ref().starts_with('/') {
+        let message = format!("{key} = \"{}\" is not an absolute path", written.as_ref());
+        faults.push(Fault::at(written.span(), message).suggest("begin it with /"));
+    }
+}
 
 fn not_yet<T>(faults: &mut Vec<Fault>, key: &str, value: &Placed<T>) {
     if let Some(value) = value {

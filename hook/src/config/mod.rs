@@ -21,6 +21,7 @@ pub(crate) use fault::nearest;
 pub use fault::{Fault, Faults};
 
 use crate::health::Rules;
+use crate::reconcile::Scope;
 use crate::table::{Forward, ServiceKey, ServiceSettings};
 
 /// Names of the schedulers of the kernel (`net/netfilter/ipvs/ip_vs_*.c`).
@@ -53,6 +54,8 @@ pub struct Config {
     pub services: Vec<VirtualService>,
     /// Network address translation, where this director does it.
     pub nat: Option<Nat>,
+    /// Where keepalived is met.
+    pub keepalived: Keepalived,
     /// Tells two configurations apart.
     pub digest: String,
 }
@@ -60,8 +63,12 @@ pub struct Config {
 /// Who owns the table that is driven.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Backend {
-    /// The kernel's IPVS table.
+    /// The kernel's IPVS table, ours as far as our services go.
     Ipvs,
+    /// The kernel's IPVS table, which another program owns: only weights change.
+    Weights,
+    /// keepalived's track files, one a server and service.
+    KeepalivedFiles,
     /// A table in this process; the kernel is not touched.
     Memory,
 }
@@ -71,7 +78,17 @@ impl Backend {
     pub fn name(self) -> &'static str {
         match self {
             Self::Ipvs => "ipvs",
+            Self::Weights => "weights",
+            Self::KeepalivedFiles => "keepalived-files",
             Self::Memory => "memory",
+        }
+    }
+
+    /// How much of the table is ours to change.
+    pub fn scope(self) -> Scope {
+        match self {
+            Self::Ipvs | Self::Memory => Scope::Services,
+            Self::Weights | Self::KeepalivedFiles => Scope::Weights,
         }
     }
 }
@@ -89,6 +106,15 @@ pub struct Director {
     pub status: Option<SocketAddr>,
     /// How often the kernel's table is compared with what we left there.
     pub reconcile_interval: Duration,
+}
+
+/// The `[keepalived]` section.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Keepalived {
+    /// Folder of the files of `backend = "keepalived-files"`.
+    pub files: PathBuf,
+    /// The FIFO that keepalived tells its own view in (`lvs_notify_fifo`), to be shown.
+    pub fifo: Option<PathBuf>,
 }
 
 /// What a check does to a server.

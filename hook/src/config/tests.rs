@@ -210,8 +210,6 @@ fn keys_of_later_versions_are_refused_as_not_yet_supported_by_name() {
         let name = key.split(' ').next().expect("a key");
         assert_says(&said, &["not yet", &format!("`{name}`")]);
     }
-    let said = refusal_with("backend = \"ipvs\"", "backend = \"weights\"");
-    assert_says(&said, &["not yet", "weights"]);
 }
 
 const ORIGINAL: &str = include_str!("../../../packaging/examples/original.toml");

@@ -11,7 +11,7 @@ use crate::kernel::KernelError;
 use crate::operate::journal::Event;
 use crate::operate::plan;
 use crate::policy::{self, Candidate, Decision, FailOpenRules};
-use crate::reconcile::{self, WantedService};
+use crate::reconcile::{Scope, WantedService};
 use crate::table::Step;
 
 impl Director {
@@ -26,7 +26,7 @@ impl Director {
         self.services[service.0].pool = decision.pool;
         let wanted = self.wanted(service);
         let key = self.config.services[service.0].key;
-        let steps = reconcile::steps(key, &wanted, &self.table);
+        let steps = self.scope().steps(key, &wanted, &self.table);
         let about = About::service(service);
         if self.carry_out_all(about, &steps, losses) {
             self.record_judged(service);
@@ -85,8 +85,8 @@ impl Director {
                     .filter_map(|(streak, _)| streak.failing_since())
                     .min(),
                 overdue,
-                nominal: self.config.servers[server.0].weight,
-                wish: self.records.wishes.weight(&self.target(service, *server)),
+                nominal: self.nominal(service, *server),
+                wish: self.standing_wish(service, *server),
                 found: self.found_weight(service, *server),
             }
         };
@@ -114,6 +114,11 @@ impl Director {
             check.stale_after.max(streak)
         });
         longest.max().unwrap_or(Duration::ZERO)
+    }
+
+    /// Which changes of the table are ours to make.
+    pub(super) fn scope(&self) -> Scope {
+        self.config.director.backend.scope()
     }
 
     pub(super) fn wanted(&self, service: ServiceId) -> WantedService {

@@ -26,7 +26,7 @@ use crate::host::HostEvent;
 use crate::kernel::{KernelError, VirtualServers};
 use crate::operate::journal::{Event, Journal};
 use crate::policy::Pool;
-use crate::reconcile;
+use crate::reconcile::{self, Scope};
 use crate::table::Table;
 
 use record::Intents;
@@ -226,6 +226,7 @@ impl Director {
         let before = std::mem::replace(&mut self.table, self.kernel.dump()?);
         self.fingerprint = fingerprint;
         self.noted_error = self.table_error.take();
+        self.note_owners_changes(&before);
         self.adopt();
         self.delete_abandoned();
         self.converge_management(&before);
@@ -240,6 +241,8 @@ impl Director {
     fn losses(&self, service: ServiceId, before: &Table) -> Vec<String> {
         let key = self.config.services[service.0].key;
         match before.get(&key) {
+            // What its owner takes is not put right.
+            Some(_) if self.scope() == Scope::Weights => Vec::new(),
             Some(known) => reconcile::losses(&self.wanted(service), known, self.table.get(&key)),
             None => Vec::new(),
         }

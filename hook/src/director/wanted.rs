@@ -6,10 +6,10 @@ use super::record::{Entry, Intents};
 use super::wishes::Wishes;
 use super::{Director, management};
 use crate::clock::Moment;
-use crate::config::{Config, OnFailure, ServerId, ServiceId, VirtualService};
+use crate::config::{Backend, Config, OnFailure, ServerId, ServiceId, VirtualService};
 use crate::kernel::KernelError;
 use crate::operate::plan;
-use crate::reconcile::{self, WantedDestination, WantedService};
+use crate::reconcile::{Scope, WantedDestination, WantedService};
 use crate::table::{Service, ServiceKey, Step, Table};
 
 impl Director {
@@ -28,7 +28,8 @@ impl Director {
                     &self.decide(id, now).weights,
                     |server| self.config.destination(&self.config.services[id.0], server),
                 );
-                reconcile::steps(self.config.services[id.0].key, &wanted, &found)
+                self.scope()
+                    .steps(self.config.services[id.0].key, &wanted, &found)
             })
             .chain(management)
             .chain(abandoned(&self.config, &self.records.intents, &found))
@@ -71,9 +72,11 @@ pub(crate) fn wanted(
 
 /// The steps that a bare table needs when every server is healthy.
 pub fn plan_for_healthy(config: &Config, wishes: &Wishes, found: &Table) -> Vec<Step> {
+    let backend = config.director.backend;
     let weight = |key: ServiceKey, destination: SocketAddr, nominal: u32| {
         wishes
             .weight(&plan::target(key, destination))
+            .or_else(|| owners_weight(backend, found, key, destination))
             .unwrap_or(nominal)
     };
     config
@@ -89,15 +92,29 @@ pub fn plan_for_healthy(config: &Config, wishes: &Wishes, found: &Table) -> Vec<
                 })
                 .collect();
             let wanted = wanted(service, &weights, |id| config.destination(service, id));
-            reconcile::steps(service.key, &wanted, found)
+            backend.scope().steps(service.key, &wanted, found)
         })
         .chain(management::steps(&management::of(config), found))
         .collect()
 }
 
+/// The weight that the owner of a table gave a destination: its nominal one, there. 0 tells none.
+fn owners_weight(
+    backend: Backend,
+    found: &Table,
+    service: ServiceKey,
+    destination: SocketAddr,
+) -> Option<u32> {
+    let there = found.get(&service)?.destinations.get(&destination)?;
+    Some(there.settings.weight).filter(|weight| backend == Backend::Weights && *weight > 0)
+}
+
 /// The steps that delete what we created and the configuration no longer names. A service in which
 /// somebody else has a destination stays, with all that is in it.
 pub(crate) fn abandoned(config: &Config, intents: &Intents, found: &Table) -> Vec<Step> {
+    if config.director.backend.scope() == Scope::Weights {
+        return Vec::new();
+    }
     let management = management::of(config);
     let named = |key: &ServiceKey| {
         config.services.iter().any(|service| service.key == *key)

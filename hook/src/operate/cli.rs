@@ -249,7 +249,7 @@ fn plan_page(remark: Option<&str>, words: &[&str]) -> String {
 fn plan_without_director(config: &Config) -> Result<Value> {
     let path = config.director.state_dir.join("wishes.json");
     let wishes = Wishes::open(&path).with_context(|| format!("reading {}", path.display()))?;
-    let table = backend::open(config.director.backend)
+    let table = backend::open(config)
         .dump()
         .context("reading the IPVS table")?;
     let steps = plan_for_healthy(config, &wishes, &table);

@@ -36,6 +36,8 @@ pub enum Event {
     StepFailed,
     /// Something that was missing or altered behind our back was put right.
     Repaired,
+    /// The owner of the table has removed a destination; it is not put back.
+    Vanished,
     /// The operator set a weight by hand.
     WishSet,
     /// The operator set the configured weight again.
