@@ -5,4 +5,5 @@
 //! what follows from it for a virtual service (`hook`).
 
 pub mod ad_dns;
+pub mod owa;
 pub mod x224;
