@@ -4,4 +4,5 @@
 //! judgement (pure). What does not belong here: how a verdict is said to a host (`shared`), and
 //! what follows from it for a virtual service (`hook`).
 
+pub mod smtp;
 pub mod x224;

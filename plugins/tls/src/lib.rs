@@ -7,4 +7,5 @@
 mod handshake;
 mod recorded;
 mod session;
+pub mod smtp;
 pub mod x224;
