@@ -2,4 +2,5 @@
 //! of the protocols; that real servers are judged rightly is shown with real servers.
 
 pub mod rdp;
+pub mod smtp;
 pub mod switch;

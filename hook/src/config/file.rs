@@ -46,7 +46,7 @@ pub(super) struct Director {
 #[serde(deny_unknown_fields)]
 pub(super) struct Check {
     pub(super) x224: Placed<X224>,
-    pub(super) smtp: Placed<Value>,
+    pub(super) smtp: Placed<Smtp>,
     pub(super) owa: Placed<Value>,
     pub(super) dns: Placed<Value>,
     pub(super) exec: Placed<Vec<Spanned<String>>>,
@@ -69,6 +69,17 @@ pub(super) struct X224 {
     pub(super) nla: Placed<bool>,
     pub(super) expect_name: Placed<String>,
     pub(super) certificate: Placed<String>,
+}
+
+/// `smtp = { … }`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Smtp {
+    pub(super) ports: Placed<Vec<Spanned<Value>>>,
+    pub(super) ehlo: Placed<String>,
+    pub(super) sni: Placed<String>,
+    pub(super) certificate: Placed<String>,
+    pub(super) proxy_protocol: Placed<String>,
 }
 
 /// `[servers.NAME]`

@@ -16,6 +16,7 @@ mod check;
 mod nat;
 mod real_path;
 mod service;
+mod smtp;
 
 /// What a syntax or shape error of the TOML reader says, with a suggestion for a misspelt word.
 pub(super) fn toml_fault(error: &toml::de::Error) -> Fault {

@@ -93,6 +93,8 @@ pub enum Probe {
         /// What is demanded of the answer.
         options: plugins::x224::Options,
     },
+    /// Mail by SMTP, on all ports of it.
+    Smtp(plugins::smtp::Options),
     /// Any Nagios plugin.
     Exec(Exec),
     /// Whether answers to the outside come back through this director.

@@ -188,7 +188,7 @@ fn keys_of_later_versions_are_refused_as_not_yet_supported_by_name() {
     for (after, key) in [
         ("[director]\n", "status = \"127.0.0.1:3636\""),
         ("[services.exchange]\n", "sorry_server = \"10.0.1.9\""),
-        ("[checks.rdp]\n", "smtp = { ports = [25] }"),
+        ("[checks.rdp]\n", "owa = { vdirs = [\"owa\"] }"),
     ] {
         let said = refusal_with(after, &format!("{after}{key}\n"));
         let name = key.split(' ').next().expect("a key");

@@ -51,9 +51,10 @@ fn ports(service: &VirtualService, checks: &[Check]) -> Vec<u16> {
     let checked = service
         .checks
         .iter()
-        .filter_map(|id| match checks[id.0].probe {
-            Probe::X224 { port, .. } => Some(port),
-            Probe::Exec(_) | Probe::RealPath(_) => None,
+        .flat_map(|id| match &checks[id.0].probe {
+            Probe::X224 { port, .. } => vec![*port],
+            Probe::Smtp(options) => options.ports.iter().map(|port| port.number).collect(),
+            Probe::Exec(_) | Probe::RealPath(_) => Vec::new(),
         });
     let mut ports: Vec<u16> = own.chain(addressed).chain(checked).take(PORTS).collect();
     ports.dedup();

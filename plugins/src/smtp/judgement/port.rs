@@ -44,13 +44,28 @@ pub struct PortVerdict {
     pub(super) transcript: Vec<String>,
 }
 
+impl PortVerdict {
+    /// A verdict without measurements.
+    pub fn new(port: u16, finding: Finding, asked_mail: bool) -> Self {
+        Self {
+            port,
+            finding,
+            asked_mail,
+            advisories: Vec::new(),
+            time: Duration::ZERO,
+            certificate_days: None,
+            phases: Vec::new(),
+            remarks: Vec::new(),
+            facts: Vec::new(),
+            transcript: Vec::new(),
+        }
+    }
+}
+
 /// Judges one port.
 pub(crate) fn judge_port(options: &Options, evidence: &Evidence) -> PortVerdict {
     let (advisories, certificate_days) = certificate(options, evidence);
     PortVerdict {
-        port: evidence.port.number,
-        finding: finding(evidence),
-        asked_mail: asked_mail(evidence),
         advisories,
         time: evidence.total.saturating_sub(tarpit(evidence)),
         certificate_days,
@@ -58,6 +73,11 @@ pub(crate) fn judge_port(options: &Options, evidence: &Evidence) -> PortVerdict 
         remarks: remarks(evidence),
         facts: facts(evidence),
         transcript: transcript(evidence),
+        ..PortVerdict::new(
+            evidence.port.number,
+            finding(evidence),
+            asked_mail(evidence),
+        )
     }
 }
 
