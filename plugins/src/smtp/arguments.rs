@@ -17,8 +17,9 @@ pub struct Arguments {
     /// Name or address of the server
     #[arg(short = 'H', long, value_name = "HOST")]
     hostname: String,
-    /// A port, and how to secure it; may be repeated (default 25, 587 and 2525, with STARTTLS)
-    #[arg(short, long, value_name = "PORT[/starttls|/tls|/plain]")]
+    /// A port, and how to secure it: starttls, tls (from the first byte) or plain; may be repeated
+    /// (default 25, 587 and 2525, with STARTTLS)
+    #[arg(short, long, value_name = "PORT[/HOW]")]
     port: Vec<NamedPort>,
     /// What this machine calls itself in EHLO (default its address, in brackets)
     #[arg(long, value_name = "NAME")]
@@ -31,7 +32,7 @@ pub struct Arguments {
     #[arg(long, value_name = "WARN[,CRIT]")]
     certificate: Option<DaysLeft>,
     /// Send a header of the PROXY protocol first, for a server that expects a proxy before it
-    #[arg(long, value_name = "v1|v2")]
+    #[arg(long, value_name = "VERSION")]
     proxy_protocol: Option<ProxyVersion>,
     #[command(flatten)]
     common: Common,

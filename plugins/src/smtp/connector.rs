@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// How long an Exchange server waits before it sends a refusal (5xx), with a second for the way:
 /// `TarpitInterval`, 5 s by default.
-pub const TARPIT: Duration = Duration::from_secs(6);
+pub(super) const TARPIT: Duration = Duration::from_secs(6);
 
 /// A receive connector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

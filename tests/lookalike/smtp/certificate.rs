@@ -65,8 +65,9 @@ fn context(
     builder.set_serial_number(&number)?;
     builder.set_subject_name(&subject)?;
     builder.set_issuer_name(&subject)?;
-    builder.set_not_before(&in_days(days.0)?)?;
-    builder.set_not_after(&in_days(days.1)?)?;
+    let (from, to) = (in_days(days.0)?, in_days(days.1)?);
+    builder.set_not_before(&from)?;
+    builder.set_not_after(&to)?;
     builder.set_pubkey(&key)?;
     let names = SubjectAlternativeName::new()
         .dns(name)

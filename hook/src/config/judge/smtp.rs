@@ -49,8 +49,7 @@ fn ports(written: &Placed<Vec<Spanned<Value>>>, faults: &mut Vec<Fault>) -> Port
         match port(entry.as_ref()) {
             Ok(port) => named.push(port),
             Err(why) => {
-                let message = format!("ports: {} is no port: {why}", entry.as_ref());
-                faults.push(Fault::at(entry.span(), message));
+                faults.push(Fault::at(entry.span(), format!("ports: {why}")));
             }
         }
     }
