@@ -1,6 +1,6 @@
 //! Servers that send too much, or too slowly.
 
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -11,6 +11,9 @@ use crate::exchange::{DELAYS, Exchange};
 
 /// The exit code of a command and the most memory that it, or a process that it waited for, had.
 fn peak_memory(command: &mut Command) -> (Option<i32>, i64) {
+    // SAFETY: the closure does nothing. That there is one makes the standard library fork rather
+    // than `posix_spawn`, after which the memory of this process would be counted.
+    unsafe { command.pre_exec(|| Ok(())) };
     let child = command.stdout(Stdio::null()).spawn().unwrap();
     let pid = i32::try_from(child.id()).unwrap();
     let mut status = 0;

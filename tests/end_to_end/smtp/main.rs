@@ -15,5 +15,6 @@ mod catalogue;
 mod conduct;
 mod exchange;
 mod limits;
+mod modes;
 mod postfix;
 mod table;

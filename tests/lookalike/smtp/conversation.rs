@@ -194,6 +194,7 @@ impl Session {
                 Ok(Next::Go)
             }
             "EHLO" => self.ehlo(stream, over_tls),
+            "HELO" => send(stream, &format!("250 {NAME} Hello [10.0.1.254]")).map(|()| Next::Go),
             "STARTTLS" if !over_tls => self.starttls(stream),
             "MAIL" => self.mail(stream),
             "RSET" | "NOOP" => send(stream, "250 2.0.0 OK").map(|()| Next::Go),
