@@ -6,4 +6,5 @@
 
 pub mod ad_dns;
 pub mod owa;
+pub mod smtp;
 pub mod x224;

@@ -4,4 +4,5 @@
 pub mod certificate;
 pub mod iis;
 pub mod rdp;
+pub mod smtp;
 pub mod switch;

@@ -56,7 +56,7 @@ pub(super) struct Keepalived {
 pub(super) struct Check {
     pub(super) x224: Placed<X224>,
     pub(super) tcp: Placed<Tcp>,
-    pub(super) smtp: Placed<Value>,
+    pub(super) smtp: Placed<Smtp>,
     pub(super) owa: Placed<Value>,
     pub(super) dns: Placed<Value>,
     pub(super) exec: Placed<Vec<Spanned<String>>>,
@@ -88,6 +88,17 @@ pub(super) struct Tcp {
     pub(super) port: Placed<i64>,
     pub(super) send: Placed<String>,
     pub(super) expect: Placed<String>,
+}
+
+/// `smtp = { … }`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Smtp {
+    pub(super) ports: Placed<Vec<Spanned<Value>>>,
+    pub(super) ehlo: Placed<String>,
+    pub(super) sni: Placed<String>,
+    pub(super) certificate: Placed<String>,
+    pub(super) proxy_protocol: Placed<String>,
 }
 
 /// `[servers.NAME]`

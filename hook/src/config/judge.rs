@@ -17,6 +17,7 @@ mod keepalived;
 mod nat;
 mod real_path;
 mod service;
+mod smtp;
 
 /// What a syntax or shape error of the TOML reader says, with a suggestion for a misspelt word.
 pub(super) fn toml_fault(error: &toml::de::Error) -> Fault {

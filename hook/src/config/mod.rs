@@ -129,6 +129,8 @@ pub enum Probe {
     },
     /// A connection, and if wanted the beginning of an answer.
     Tcp(Tcp),
+    /// Mail by SMTP, on all ports of it.
+    Smtp(plugins::smtp::Options),
     /// Any Nagios plugin.
     Exec(Exec),
     /// Whether answers to the outside come back through this director.

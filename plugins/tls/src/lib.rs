@@ -8,4 +8,5 @@ mod handshake;
 pub mod owa;
 mod recorded;
 mod session;
+pub mod smtp;
 pub mod x224;

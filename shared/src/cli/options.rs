@@ -77,7 +77,7 @@ impl Common {
         }
     }
 
-    /// Which kind of address to use.
+    /// The kind of address to use.
     pub fn family(&self) -> Family {
         match (self.ipv4, self.ipv6) {
             (true, _) => Family::V4,

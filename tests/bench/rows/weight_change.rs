@@ -143,7 +143,7 @@ fn start(clock: Clock) -> Outcome<Director> {
         wishes: Wishes::open(&folder.join("wishes.json"))?,
         journal: Journal::open(&folder.join("events.jsonl"))?,
     };
-    let kernel = backend::open(config.director.backend);
+    let kernel = backend::open(&config);
     Ok(Director::start(config, kernel, records, clock.now())?)
 }
 

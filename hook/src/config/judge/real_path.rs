@@ -52,10 +52,11 @@ fn ports(service: &VirtualService, checks: &[Check], members_keep_it: bool) -> V
     let checked = service
         .checks
         .iter()
-        .filter_map(|id| match checks[id.0].probe {
-            Probe::X224 { port, .. } => Some(port),
-            Probe::Tcp(ref tcp) => tcp.port,
-            Probe::Exec(_) | Probe::RealPath(_) => None,
+        .flat_map(|id| match &checks[id.0].probe {
+            Probe::X224 { port, .. } => vec![*port],
+            Probe::Tcp(tcp) => tcp.port.into_iter().collect(),
+            Probe::Smtp(options) => options.ports.iter().map(|port| port.number).collect(),
+            Probe::Exec(_) | Probe::RealPath(_) => Vec::new(),
         });
     let mut ports: Vec<u16> = own.chain(addressed).chain(checked).take(PORTS).collect();
     ports.dedup();
