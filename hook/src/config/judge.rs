@@ -14,6 +14,7 @@ use super::{Backend, Check, CheckId, Config, Director, Server, ServerId, duratio
 mod address;
 mod check;
 mod nat;
+mod pair;
 mod real_path;
 mod service;
 
@@ -42,7 +43,6 @@ pub(super) fn toml_fault(error: &toml::de::Error) -> Fault {
 pub(super) fn judge(file: &file::File, digest: String) -> Result<Config, Vec<Fault>> {
     let mut faults = Vec::new();
     not_yet(&mut faults, "watch", &file.watch);
-    not_yet(&mut faults, "pair", &file.pair);
     let director = director(file.director.as_ref(), &mut faults);
     let checks: Vec<Check> = file
         .checks
@@ -61,6 +61,15 @@ pub(super) fn judge(file: &file::File, digest: String) -> Result<Config, Vec<Fau
         .and_then(|nat| nat::judge(nat, &mut faults));
     let servers = nat::with_management(servers, file, &services, nat.as_ref(), &mut faults);
     let (checks, services) = real_path::with_real_path(checks, services, nat.as_ref(), &servers);
+    let pair = file.pair.as_ref().and_then(|written| {
+        pair::judge(
+            written,
+            &director.state_dir,
+            nat.as_ref(),
+            &services,
+            &mut faults,
+        )
+    });
     nat::held_apart_from_servers(&servers, &services, nat.as_ref(), &mut faults);
     if file.services.is_empty() {
         faults.push(
@@ -75,6 +84,7 @@ pub(super) fn judge(file: &file::File, digest: String) -> Result<Config, Vec<Fau
             servers,
             services,
             nat,
+            pair,
             digest,
         })
     } else {

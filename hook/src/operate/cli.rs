@@ -1,7 +1,7 @@
 //! The command line of `governess`.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -87,6 +87,8 @@ enum Format {
     Sysctl,
     /// Rules for `ipvsadm -R`, every server healthy
     Ipvsadm,
+    /// keepalived's file for the two directors of a [pair]
+    Keepalived,
     /// Lines for /etc/hosts
     Hosts,
 }
@@ -214,9 +216,19 @@ fn show_export(config: &Config, format: &Format) -> Result<ExitCode> {
         Format::Iptables => export::iptables(config)?,
         Format::Sysctl => export::sysctl::text(&setup.sysctls),
         Format::Ipvsadm => export::ipvsadm::text(&export::table(config)),
+        Format::Keepalived => export::keepalived(config, check_director())?,
         Format::Hosts => export::hosts(config),
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where `check_director` is: beside this program in a build, else where packages install it.
+fn check_director() -> PathBuf {
+    const NAME: &str = "check_director";
+    let own = std::env::current_exe().ok();
+    own.map(|own| own.with_file_name(NAME))
+        .filter(|path| path.exists())
+        .unwrap_or_else(|| Path::new("/usr/lib/nagios/plugins").join(NAME))
 }
 
 fn show_sessions(config: &Config) -> Result<ExitCode> {
