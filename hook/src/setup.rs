@@ -144,7 +144,11 @@ impl Setup {
             return Self::default();
         }
         Self {
-            addresses: addresses(config),
+            addresses: match config.pair {
+                // keepalived holds them where it elects the holder.
+                Some(_) => Vec::new(),
+                None => addresses(config),
+            },
             firewall: firewall(config),
             sysctls: sysctls(config),
             gateway: config
@@ -156,7 +160,8 @@ impl Setup {
     }
 }
 
-fn addresses(config: &Config) -> Vec<WantedAddress> {
+/// Every address that a configuration names, the inside gateway first, whoever holds it.
+pub fn addresses(config: &Config) -> Vec<WantedAddress> {
     let gateway = config.nat.iter().filter_map(|nat| {
         let purpose = "inside gateway".to_owned();
         Some(WantedAddress {

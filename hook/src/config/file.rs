@@ -28,7 +28,7 @@ pub(super) struct File {
     pub(super) nat: Option<Nat>,
     pub(super) keepalived: Option<Keepalived>,
     pub(super) watch: Placed<Value>,
-    pub(super) pair: Placed<Value>,
+    pub(super) pair: Placed<Pair>,
 }
 
 /// `[director]`
@@ -155,4 +155,17 @@ pub(super) struct Nat {
     pub(super) gateway: Placed<String>,
     pub(super) masquerade: Placed<bool>,
     pub(super) hairpin: Placed<Value>,
+}
+
+/// `[pair]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Pair {
+    /// One address, or a list of them.
+    pub(super) partner: Placed<Value>,
+    pub(super) interface: Placed<String>,
+    pub(super) router_id: Placed<i64>,
+    pub(super) score_file: Placed<String>,
+    pub(super) fifo: Placed<String>,
+    pub(super) sync: Placed<bool>,
 }

@@ -15,6 +15,7 @@ mod address;
 mod check;
 mod keepalived;
 mod nat;
+mod pair;
 mod real_path;
 mod service;
 mod smtp;
@@ -44,7 +45,6 @@ pub(super) fn toml_fault(error: &toml::de::Error) -> Fault {
 pub(super) fn judge(file: &file::File, digest: String) -> Result<Config, Vec<Fault>> {
     let mut faults = Vec::new();
     not_yet(&mut faults, "watch", &file.watch);
-    not_yet(&mut faults, "pair", &file.pair);
     let director = director(file.director.as_ref(), &mut faults);
     let checks: Vec<Check> = file
         .checks
@@ -64,6 +64,15 @@ pub(super) fn judge(file: &file::File, digest: String) -> Result<Config, Vec<Fau
         .and_then(|nat| nat::judge(nat, &mut faults));
     let servers = nat::with_management(servers, file, &services, nat.as_ref(), &mut faults);
     let (checks, services) = real_path::with_real_path(checks, services, nat.as_ref(), &servers);
+    let pair = file.pair.as_ref().and_then(|written| {
+        pair::judge(
+            written,
+            &director.state_dir,
+            nat.as_ref(),
+            &services,
+            &mut faults,
+        )
+    });
     nat::held_apart_from_servers(&servers, &services, nat.as_ref(), &mut faults);
     let keepalived = keepalived::judge(file, director.backend, &services, &servers, &mut faults);
     if file.services.is_empty() {
@@ -80,6 +89,7 @@ pub(super) fn judge(file: &file::File, digest: String) -> Result<Config, Vec<Fau
             services,
             nat,
             keepalived,
+            pair,
             digest,
         })
     } else {

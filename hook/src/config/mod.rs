@@ -56,6 +56,8 @@ pub struct Config {
     pub nat: Option<Nat>,
     /// Where keepalived is met.
     pub keepalived: Keepalived,
+    /// The other director, where there is one.
+    pub pair: Option<Pair>,
     /// Tells two configurations apart.
     pub digest: String,
 }
@@ -278,6 +280,24 @@ pub struct Nat {
     pub gateway: Option<IpNet>,
     /// Whether the servers' own connections to the world take the director's address.
     pub masquerade: bool,
+}
+
+/// Two directors of which keepalived elects the one that holds all addresses. Each keeps table,
+/// marks, sysctls and checks at all times; neither touches an address by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pair {
+    /// Inside addresses of the other director or of both, sorted; ours is not the partner's.
+    pub directors: Vec<IpAddr>,
+    /// Where the two hear each other's VRRP.
+    pub interface: String,
+    /// The pair's virtual router id on that segment (RFC 5798 section 5.2.3).
+    pub router_id: u8,
+    /// The track file by which keepalived learns how fit this director is: 0 or -50.
+    pub score_file: PathBuf,
+    /// The FIFO on which keepalived tells its VRRP states.
+    pub fifo: Option<PathBuf>,
+    /// Whether the holder tells the other of its connections (IPVS's sync daemon).
+    pub sync: bool,
 }
 
 /// What happens to the destination of a server that is out.

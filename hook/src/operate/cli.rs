@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::control::{self, Request};
 use super::export;
 use super::plan;
+use super::push::{self, Newer};
 use super::sessions;
 use super::status::Status;
 use crate::config::Config;
@@ -76,6 +77,26 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         iptables: Option<PathBuf>,
     },
+    /// Bring the configuration file to the other director: judged here and there, put in place as
+    /// one, taken over by the director that runs there
+    Push {
+        /// Where, as ssh knows it
+        #[arg(value_name = "HOST")]
+        host: String,
+        /// Also over a file that is newer there
+        #[arg(long)]
+        force: bool,
+    },
+    /// The far side of push: takes the file from standard input
+    #[command(hide = true)]
+    Receive {
+        /// When the file sent was changed, in seconds since 1970
+        #[arg(long)]
+        modified: u64,
+        /// Also over a file that is newer here
+        #[arg(long)]
+        force: bool,
+    },
     /// Show what the running director knows
     Status {
         /// As JSON
@@ -102,6 +123,8 @@ enum Words {
     Sysctl,
     /// Rules for `ipvsadm -R`, every server healthy
     Ipvsadm,
+    /// keepalived's file for the two directors of a [pair]
+    Keepalived,
     /// Lines for /etc/hosts
     Hosts,
 }
@@ -137,6 +160,12 @@ fn carry_out(arguments: &Arguments) -> Result<ExitCode> {
     {
         return show_import(file, *from, iptables.as_deref());
     }
+    if let Command::Receive { modified, force } = arguments.command {
+        // There may be no file here yet, or a bad one.
+        let told = push::receive(&arguments.config, modified, newer(force))?;
+        say(&format!("{told}\n"))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let config = Config::load(&arguments.config)?;
     match &arguments.command {
         Command::Import { .. } => Ok(ExitCode::SUCCESS),
@@ -145,6 +174,11 @@ fn carry_out(arguments: &Arguments) -> Result<ExitCode> {
         Command::Plan { json } => show_plan(&config, *json),
         Command::Sessions => show_sessions(&config),
         Command::Export { format } => show_export(&config, format),
+        Command::Push { host, force } => {
+            push::push(&arguments.config, host, newer(*force))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Receive { .. } => Ok(ExitCode::SUCCESS),
         Command::Status { json, watch: false } => show_status(&config, *json),
         Command::Status { json, watch: true } => watch_status(&config, *json),
     }
@@ -182,6 +216,10 @@ fn read_any(path: &Path) -> io::Result<Vec<u8>> {
     std::fs::read(path)
 }
 
+fn newer(force: bool) -> Newer {
+    if force { Newer::Replace } else { Newer::Keep }
+}
+
 /// The file is judged by then; what this host lacks for it is told and is no fault of the file,
 /// which may be meant for another.
 fn verify(arguments: &Arguments, config: &Config) -> Result<ExitCode> {
@@ -202,7 +240,7 @@ fn verify(arguments: &Arguments, config: &Config) -> Result<ExitCode> {
 fn show_plan(config: &Config, json: bool) -> Result<ExitCode> {
     let (remark, plan) = match control::ask(&config.director.control, &Request::Plan) {
         Ok(plan) => (None, plan),
-        Err(error) if nobody_runs(&error) => (
+        Err(error) if control::nobody_runs(&error) => (
             Some("no director runs; all servers are assumed to be healthy"),
             plan_without_director(config)?,
         ),
@@ -270,22 +308,25 @@ fn show_export(config: &Config, format: &Words) -> Result<ExitCode> {
         Words::Iptables => export::iptables(config)?,
         Words::Sysctl => export::sysctl::text(&setup.sysctls),
         Words::Ipvsadm => export::ipvsadm::text(&export::table(config)),
+        Words::Keepalived => export::keepalived(config, check_director())?,
         Words::Hosts => export::hosts(config),
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where `check_director` is: beside this program in a build, else where packages install it.
+fn check_director() -> PathBuf {
+    const NAME: &str = "check_director";
+    let own = std::env::current_exe().ok();
+    own.map(|own| own.with_file_name(NAME))
+        .filter(|path| path.exists())
+        .unwrap_or_else(|| Path::new("/usr/lib/nagios/plugins").join(NAME))
 }
 
 fn show_sessions(config: &Config) -> Result<ExitCode> {
     let connections = connections::read().context("reading /proc/net/ip_vs_conn")?;
     say(&sessions::page(config, &connections))?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn nobody_runs(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
-    )
 }
 
 fn show_status(config: &Config, json: bool) -> Result<ExitCode> {

@@ -5,6 +5,7 @@ pub mod control;
 pub mod export;
 pub mod journal;
 pub mod plan;
+pub mod push;
 pub mod sessions;
 pub mod status;
 mod timestamp;
