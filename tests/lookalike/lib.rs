@@ -2,6 +2,8 @@
 //! of the protocols; that real servers are judged rightly is shown with real servers.
 
 pub mod certificate;
+pub mod control;
+pub mod exchange;
 pub mod iis;
 pub mod rdp;
 pub mod smtp;

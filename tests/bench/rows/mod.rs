@@ -2,6 +2,7 @@
 //! quantity.
 
 mod plugin_run;
+mod plugin_run_tls;
 mod smtp_run;
 mod weight_change;
 
@@ -31,6 +32,11 @@ pub(crate) const ALL: &[Subject] = &[
         name: "plugin_run",
         place: Place::Here,
         measure: plugin_run::measure,
+    },
+    Subject {
+        name: "plugin_run_tls",
+        place: Place::Here,
+        measure: plugin_run_tls::measure,
     },
     Subject {
         name: "smtp_plain",

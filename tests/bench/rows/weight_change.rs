@@ -149,7 +149,7 @@ fn start(clock: Clock) -> Outcome<Director> {
 
 /// A verdict as the check itself gives it.
 fn check(rdp: &Rdp, behaviour: Behaviour, expected: Condition) -> Outcome<Verdict> {
-    rdp.behave(behaviour);
+    rdp.behave(behaviour)?;
     let target = Target {
         name: "10.0.1.1".to_owned(),
         address: rdp.address(),

@@ -9,6 +9,7 @@ fn main() {
 }
 
 async fn carry_out(request: Request) -> Verdict {
+    plugins_tls::startup::for_one_check();
     match request.check.as_str() {
         x224::NAME => match request.options::<x224::Arguments>() {
             Ok(arguments) => plugins_tls::x224::check_as_asked(arguments, request.deadline).await,
