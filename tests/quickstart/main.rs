@@ -125,9 +125,9 @@ fn story(governess: &Governess, ex1: &Exchange) -> Outcome {
 fn stay(governess: &Governess) -> Outcome {
     say(&format!(
         "It goes on until Ctrl-C. From another terminal:\n    {} status -c {}\n  \
-         Make ex1 ill yourself (`list` shows every way to), and well again:\n    \
-         echo 'rdp closes' | nc -N {EX1} {CONTROL_PORT}\n    \
-         echo 'rdp {HEALTHY}' | nc -N {EX1} {CONTROL_PORT}",
+         Make ex1 ill yourself, in bash, and well again:\n    \
+         echo 'rdp closes' >/dev/tcp/{EX1}/{CONTROL_PORT}\n    \
+         echo 'rdp {HEALTHY}' >/dev/tcp/{EX1}/{CONTROL_PORT}",
         governess.program.display(),
         governess.config.display()
     ));

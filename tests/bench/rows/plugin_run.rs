@@ -12,7 +12,7 @@ use crate::measure::{Program, Time, bind_to_one_core, interleaved, rounds};
 use crate::origin::package_version;
 
 pub(super) const TIMED: usize = 400;
-pub(super) const WEIGHED: usize = 50;
+const WEIGHED: usize = 50;
 
 /// Where the Debian package has it.
 pub(super) const CHECK_TCP: &str = "/usr/lib/nagios/plugins/check_tcp";

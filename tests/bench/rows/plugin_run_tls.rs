@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use lookalike::rdp::{Behaviour, Rdp};
 
-use super::plugin_run::{CHECK_TCP, TIMED, WEIGHED, beside_this, expect};
+use super::plugin_run::{CHECK_TCP, TIMED, beside_this, expect};
 use super::{Measured, Quantity, Unit};
 use crate::Outcome;
 use crate::measure::{Program, Time, bind_to_one_core, interleaved, rounds};
@@ -19,7 +19,6 @@ pub(crate) fn measure() -> Outcome<Measured> {
     expect(&peer, "TCP OK")?;
 
     let times = interleaved(TIMED, || ours.time(), || peer.time())?;
-    let memory = interleaved(WEIGHED, || ours.peak_memory(), || peer.peak_memory())?;
     let seconds = |name: &str, quantity: fn(&Time) -> f64| Quantity {
         name: name.to_owned(),
         unit: Unit::Seconds,
@@ -44,12 +43,6 @@ pub(crate) fn measure() -> Outcome<Measured> {
         quantities: vec![
             seconds("CPU time", |time| time.cpu.as_secs_f64()),
             seconds("wall time", |time| time.wall.as_secs_f64()),
-            Quantity {
-                name: "peak memory".to_owned(),
-                unit: Unit::Bytes,
-                at_most: 1.0,
-                rounds: rounds(&memory, |bytes| *bytes as f64),
-            },
         ],
     })
 }

@@ -176,7 +176,10 @@ impl Behaviour {
     pub(super) fn peer(self, name: &str) -> io::Result<Peer> {
         let certificate = || Certificate::of(&format!("{name}.exch.test"));
         let tls = || Tls::of(&certificate());
-        let challenge = |name, ahead| Inside::Answers(challenge::of(name, ahead));
+        let challenge = |computer: &str, ahead| Inside::Challenges {
+            computer: computer.to_owned(),
+            ahead,
+        };
         Ok(match self {
             Self::Confirms => nla(tls()?, challenge(name, 0)),
             Self::Selects(2 | 8) => Peer {

@@ -15,6 +15,7 @@ use tokio::time::Sleep;
 use tokio_openssl::SslStream;
 
 use super::certificate::Certificate;
+use super::challenge;
 
 /// How much a flood is, and in what pieces it is sent.
 const FLOOD: usize = 100 * 1024 * 1024;
@@ -107,6 +108,13 @@ pub enum Inside {
     Waits,
     /// It reads a TSRequest, sends this, and waits for the client to go.
     Answers(Vec<u8>),
+    /// It reads a TSRequest, sends its challenge, and waits for the client to go.
+    Challenges {
+        /// Its NetBIOS name, which may be empty.
+        computer: String,
+        /// How many seconds its clock is ahead of ours.
+        ahead: i64,
+    },
     /// It reads a TSRequest and closes.
     Closes,
     /// It reads a TSRequest and resets.
@@ -208,6 +216,9 @@ impl Peer {
         match &self.inside {
             Inside::Waits => {}
             Inside::Answers(bytes) => stream.write_all(bytes).await?,
+            Inside::Challenges { computer, ahead } => {
+                stream.write_all(&challenge::of(computer, *ahead)).await?;
+            }
             Inside::Closes => {
                 stream.shutdown().await?;
                 return Ok(Closing::Abrupt);
