@@ -453,7 +453,7 @@ fn broken() -> Vec<Outcome> {
         All(Unknown),
         |cast, mode, depth| {
             break_after(
-                "ulimit -St 1; renice -n 19 $$ >/dev/null",
+                "ulimit -St 1; renice -n 5 $$ >/dev/null",
                 cast,
                 "spin",
                 mode,
