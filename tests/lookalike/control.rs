@@ -58,13 +58,19 @@ mod tests {
     use crate::exchange::Ports;
     use std::net::Ipv4Addr;
 
-    fn exchange() -> Exchange {
-        Exchange::listen(Ipv4Addr::LOCALHOST.into(), "EX1", Ports { rdp: 0 }).expect("loopback")
+    /// An address of its own for each test: the ports of mail are fixed.
+    fn exchange(host: u8) -> Exchange {
+        let ports = Ports {
+            rdp: 0,
+            https: 0,
+            mail_offset: 30_000,
+        };
+        Exchange::listen(Ipv4Addr::new(127, 77, 9, host).into(), "EX1", ports).expect("loopback")
     }
 
     #[test]
     fn the_list_names_every_service_with_its_behaviours_the_healthy_one_first() {
-        let list = answer("list\n", &exchange());
+        let list = answer("list\n", &exchange(1));
         assert!(list.starts_with("rdp: healthy "), "{list}");
         assert!(
             list.contains(" hangs ") && list.ends_with("\nok\n"),
@@ -74,7 +80,7 @@ mod tests {
 
     #[test]
     fn every_behaviour_of_the_list_can_be_taken_on() {
-        let exchange = exchange();
+        let exchange = exchange(2);
         for service in exchange.services() {
             let name = service.name();
             for behaviour in service.behaviours() {
@@ -85,7 +91,7 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_refused_with_what_is() {
-        let exchange = exchange();
+        let exchange = exchange(3);
         for (line, words) in [
             ("rdp sleeps", "rdp knows no sleeps; it knows healthy"),
             ("mail hangs", "there is no service mail; there is rdp"),
@@ -102,7 +108,7 @@ mod tests {
     fn commands_are_obeyed_over_a_connection() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
         let address = listener.local_addr().expect("bound");
-        obey(listener, Arc::new(exchange()));
+        obey(listener, Arc::new(exchange(4)));
         let mut stream = TcpStream::connect(address).expect("it listens");
         stream.write_all(b"rdp hangs\nrdp sleeps\n").expect("sent");
         let mut lines = BufReader::new(&stream).lines();

@@ -3,15 +3,25 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
+use crate::certificate::Wish;
+use crate::iis::Iis;
 use crate::rdp::Rdp;
+use crate::smtp::{Connector, Smtp};
 use crate::switch::Switchable;
 
-/// Where its services listen; port 0 chooses a free one.
+/// Where its services listen.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct Ports {
     /// The port of RDP
     #[arg(long = "rdp-port", value_name = "PORT", default_value_t = 3389)]
     pub rdp: u16,
+    /// The port of IIS
+    #[arg(long = "https-port", value_name = "PORT", default_value_t = 443)]
+    pub https: u16,
+    /// What is added to the ports of mail (25, 465, 587, 717, 2525), for users who may not listen
+    /// below 1024
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub mail_offset: u16,
 }
 
 /// A running server; it serves until the process ends.
@@ -26,10 +36,22 @@ impl Exchange {
     /// # Errors
     /// A port cannot be bound; the message names it.
     pub fn listen(address: IpAddr, name: &str, ports: Ports) -> io::Result<Self> {
-        let rdp = SocketAddr::new(address, ports.rdp);
-        Ok(Self {
-            services: vec![Box::new(named(rdp, Rdp::listen_as(rdp, name))?)],
-        })
+        let mut services: Vec<Box<dyn Switchable>> = Vec::new();
+        services.push(Box::new(at(address, ports.rdp, |address| {
+            Rdp::listen_as(address, name)
+        })?));
+        for connector in Connector::ALL {
+            let port = connector.port().saturating_add(ports.mail_offset);
+            services.push(Box::new(at(address, port, |address| {
+                Smtp::listen(address, connector)
+            })?));
+        }
+        let dns_name = format!("{name}.exch.test");
+        let iis = at(address, ports.https, |address| {
+            Iis::listen(address, &dns_name, Wish::of(&dns_name).issue()?)
+        })?;
+        services.extend(iis.services());
+        Ok(Self { services })
     }
 
     /// All services, each with a name of its own.
@@ -56,6 +78,12 @@ impl Exchange {
     }
 }
 
-fn named<T>(address: SocketAddr, bound: io::Result<T>) -> io::Result<T> {
-    bound.map_err(|error| io::Error::new(error.kind(), format!("cannot serve {address}: {error}")))
+fn at<T>(
+    address: IpAddr,
+    port: u16,
+    listen: impl FnOnce(SocketAddr) -> io::Result<T>,
+) -> io::Result<T> {
+    let address = SocketAddr::new(address, port);
+    listen(address)
+        .map_err(|error| io::Error::new(error.kind(), format!("cannot serve {address}: {error}")))
 }

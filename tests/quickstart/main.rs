@@ -32,7 +32,11 @@ struct Arguments {
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The servers listen on the same ports, each on an address of its own, as real ones do.
-const PORTS: Ports = Ports { rdp: 33_890 };
+const PORTS: Ports = Ports {
+    rdp: 33_890,
+    https: 34_430,
+    mail_offset: 20_000,
+};
 
 /// Where the faults of a server are switched.
 const CONTROL_PORT: u16 = 33_800;
@@ -40,21 +44,34 @@ const CONTROL_PORT: u16 = 33_800;
 const EX1: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 77, 0, 1));
 const EX2: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 77, 0, 2));
 
-/// The checks of both servers, as the config file has them: a name, and what it is.
-const CHECKS: &[(&str, &str)] = &[(
-    "rdp",
-    "x224 = { port = 33890, tls = true }\ninterval = \"1s\"\ntimeout = \"1s\"\nretry_interval = \"500ms\"",
-)];
+/// The checks of both servers, as the config file has them.
+const CHECKS: &[(&str, &str)] = &[
+    ("rdp", "x224 = { port = 33890, tls = true }"),
+    ("mail", "smtp = { ports = [20025] }"),
+];
+
+/// How often, so that the story does not take long.
+const PACE: &str = "interval = \"1s\"\ntimeout = \"1s\"\nretry_interval = \"500ms\"";
 
 /// What happens to ex1 in the story, one after the other; it gets well after each.
-const SCENES: &[Scene] = &[Scene {
-    told: "The RDP service of ex1 hangs now: its port still accepts connections, but nobody\n  \
-           answers. A check that only connects would stay green.",
-    service: "rdp",
-    behaviour: "hangs",
-    health: "down",
-    consequence: "Established sessions on ex1 were not cut; new ones go to ex2.",
-}];
+const SCENES: &[Scene] = &[
+    Scene {
+        told: "The RDP service of ex1 hangs now: its port still accepts connections, but nobody\n  \
+               answers. A check that only connects would stay green.",
+        service: "rdp",
+        behaviour: "hangs",
+        health: "down",
+        consequence: "Established sessions on ex1 were not cut; new ones go to ex2.",
+    },
+    Scene {
+        told: "An administrator puts the mail service of ex1 into maintenance. The server says so\n  \
+               itself (421 4.3.2), and governess takes its word at once.",
+        service: "smtp/25",
+        behaviour: "maintenance_banner",
+        health: "maintenance",
+        consequence: "Nobody is woken: maintenance is no failure, and ex2 serves meanwhile.",
+    },
+];
 
 /// One illness of ex1.
 struct Scene {
@@ -154,7 +171,7 @@ fn write_config(folder: &Path) -> Outcome<PathBuf> {
     let state = folder.display();
     let checks: String = CHECKS
         .iter()
-        .map(|(name, what)| format!("[checks.{name}]\n{what}\n\n"))
+        .map(|(name, what)| format!("[checks.{name}]\n{what}\n{PACE}\n\n"))
         .collect();
     let names: Vec<&str> = CHECKS.iter().map(|(name, _)| *name).collect();
     let text = format!(
