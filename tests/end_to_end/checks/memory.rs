@@ -3,7 +3,7 @@
 use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use lookalike::rdp::Behaviour;
 
@@ -51,11 +51,14 @@ fn peak(server: SocketAddr, depth: &str) -> u64 {
     // SAFETY: the closure does nothing. That there is one makes the standard library fork rather
     // than share this process's memory with the child, which would count as the child's own.
     unsafe { command.pre_exec(|| Ok(())) };
-    let child = command.spawn().unwrap();
+    peak_of(&command.spawn().unwrap())
+}
+
+/// `wait4(2)`; the child must not be waited for again.
+fn peak_of(child: &Child) -> u64 {
     let pid = libc::pid_t::try_from(child.id()).unwrap();
     let mut usage = MaybeUninit::<libc::rusage>::zeroed();
-    // SAFETY: a null status is allowed, and usage lives through the call; the child is not waited
-    // for elsewhere.
+    // SAFETY: a null status is allowed, and usage lives through the call.
     let waited = unsafe { libc::wait4(pid, std::ptr::null_mut(), 0, usage.as_mut_ptr()) };
     assert_eq!(waited, pid);
     // SAFETY: plain numbers, zeroed above and filled by the kernel.

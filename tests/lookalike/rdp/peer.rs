@@ -19,7 +19,7 @@ use super::challenge;
 
 /// How much a flood is, and in what pieces it is sent.
 const FLOOD: usize = 100 * 1024 * 1024;
-const WAVE: [u8; 65_536] = [0x41; 65_536];
+static WAVE: [u8; 65_536] = [0x41; 65_536];
 
 /// What a server does with a connection.
 #[derive(Debug)]
