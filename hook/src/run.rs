@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::director::record::Intents;
 use crate::director::wishes::Wishes;
 use crate::director::{Director, Records, Report};
-use crate::host::{self, Keepers, Keeping, Parts};
+use crate::host::{self, Keepers, Parts};
 use crate::intake;
 use crate::kernel::backend;
 use crate::operate::control::{self, Asked, Request};
@@ -66,10 +66,8 @@ async fn direct(config: Config, setup: Setup, parts: Parts) -> Result<()> {
         Some(at) => Some(Web::start(at, look, tell.clone()).context("starting a thread")?),
         None => None,
     };
-    let keeping =
-        Keeping::start(setup.clone(), parts, period, tell).context("starting a thread")?;
     let keepers =
-        Keepers::start(&setup, keeping, told, period, clock).context("starting a thread")?;
+        Keepers::start(setup, parts, (tell, told), period, clock).context("starting a thread")?;
     follow(&mut director, listener, looks, keepers, clock).await
 }
 
