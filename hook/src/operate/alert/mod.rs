@@ -144,7 +144,8 @@ impl Post {
         let relay = format!("{}:{}", self.mail.relay, self.mail.port);
         let words = format!("alert mail was not taken by {relay}: {words}");
         if self.failing.replace(words.clone()).as_ref() != Some(&words) {
-            self.say((Event::StepFailed, words.clone(), Some(words))).await;
+            self.say((Event::StepFailed, words.clone(), Some(words)))
+                .await;
         }
     }
 
