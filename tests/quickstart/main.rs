@@ -31,6 +31,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The port that both servers listen on, each on an address of its own, as real servers do.
 const PORT: u16 = 33_890;
 
+/// Where governess shows its page: an address that no other governess takes.
+const PAGE: &str = "127.77.0.1:3636";
+
 fn main() -> ExitCode {
     match tell(&Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
@@ -87,7 +90,8 @@ fn story(governess: &Governess, ex1: &Rdp) -> Outcome {
 
 fn stay(governess: &Governess) -> Outcome {
     say(&format!(
-        "It goes on until Ctrl-C. From another terminal:\n    {} status -c {}",
+        "It goes on until Ctrl-C. In a browser: http://{PAGE}/, or from another terminal:\n    \
+         {} status -c {}",
         governess.program.display(),
         governess.config.display()
     ));
@@ -112,6 +116,7 @@ fn write_config(folder: &Path) -> Outcome<PathBuf> {
 backend = "memory"
 state_dir = "{state}/state"
 control = "{state}/control.sock"
+status = "{PAGE}"
 
 [checks.rdp]
 x224 = {{ port = {PORT} }}

@@ -67,6 +67,11 @@ pub(crate) const ALL: &[Scenario] = &[
     scenario("ipv6", kinds::ipv6),
     scenario("udp", kinds::udp),
     scenario("by_address", kinds::by_address),
+    scenario("killed_in_a_start", killed_at_every_step::killed_in_a_start),
+    scenario(
+        "killed_taking_addresses",
+        killed_at_every_step::killed_taking_addresses,
+    ),
     scenario(
         "killed_at_every_step",
         killed_at_every_step::killed_at_every_step,
