@@ -1,5 +1,6 @@
 //! Which events go into one mail, and when it is sent. Pure: time comes in with every call.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::clock::Moment;
@@ -29,11 +30,25 @@ pub(super) struct Batch {
     due: Option<Moment>,
     sent: Option<Moment>,
     tries: u32,
+    /// The servers that were told to be down, by service.
+    down: BTreeSet<(Option<String>, Option<String>)>,
 }
 
 impl Batch {
-    /// Takes an event in.
+    /// Takes an event in. That a server is up is news only after it was down: at a start it is not.
     pub(super) fn add(&mut self, event: LatestEvent, now: Moment) {
+        let server = (event.service.clone(), event.server.clone());
+        let is_news = match event.event.as_str() {
+            "server_up" => self.down.remove(&server),
+            "server_down" => {
+                self.down.insert(server);
+                true
+            }
+            _ => true,
+        };
+        if !is_news {
+            return;
+        }
         if self.events.len() < KEPT {
             self.events.push(event);
         } else {
@@ -55,10 +70,8 @@ impl Batch {
 
     /// The mail was taken.
     pub(super) fn sent(&mut self, now: Moment) {
-        *self = Self {
-            sent: Some(now),
-            ..Self::default()
-        };
+        self.sent = Some(now);
+        self.forget();
     }
 
     /// The mail was not taken. True if it is tried again.
@@ -68,12 +81,13 @@ impl Batch {
             self.due = Some(now + RETRY * self.tries);
             return true;
         }
-        let sent = self.sent;
-        *self = Self {
-            sent,
-            ..Self::default()
-        };
+        self.forget();
         false
+    }
+
+    fn forget(&mut self) {
+        self.events.clear();
+        (self.more, self.due, self.tries) = (0, None, 0);
     }
 }
 
@@ -111,7 +125,8 @@ mod tests {
         let mut batch = Batch::default();
         let mut sent = Vec::new();
         for second in 0..600 {
-            batch.add(event("server_up"), at(second));
+            let name = ["server_down", "server_up"][usize::from(second % 2 == 1)];
+            batch.add(event(name), at(second));
             if batch.due().is_some_and(|due| due <= at(second)) {
                 batch.sent(at(second));
                 sent.push(second);
@@ -122,6 +137,17 @@ mod tests {
             "{sent:?}"
         );
         assert_eq!(sent.len(), 10);
+    }
+
+    #[test]
+    fn that_a_server_is_up_is_told_after_it_was_down_and_not_at_a_start() {
+        let mut batch = Batch::default();
+        batch.add(event("server_up"), at(0));
+        assert_eq!(batch.due(), None);
+        batch.add(event("server_down"), at(1));
+        batch.sent(at(4));
+        batch.add(event("server_up"), at(100));
+        assert_eq!(batch.content().0.len(), 1);
     }
 
     #[test]
