@@ -7,7 +7,7 @@ mod preflight;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use tokio::sync::mpsc::{self, Receiver};
+use tokio::sync::mpsc::{self, Receiver, Sender};
 
 use crate::clock::Clock;
 use crate::config::{Backend, Config};
@@ -23,7 +23,7 @@ use crate::operate::journal::Event;
 use crate::setup::{HostStep, Setup};
 use crate::table::Forward;
 
-pub use keeping::Keeping;
+use keeping::Keeping;
 pub use preflight::preflight;
 
 /// Something that happened to the host's set-up, for the journal.
@@ -156,46 +156,42 @@ fn paths(config: &Config) -> Paths {
 
 /// Everything that keeps the host's set-up. Dropping it ends its threads; the set-up stays.
 pub struct Keepers {
-    _addresses: Option<Keeper>,
-    _rest: Keeping,
+    // Before the threads: none of them waits for room in a channel that nobody reads.
     addresses: Receiver<AddressEvent>,
     rest: Receiver<HostEvent>,
+    _keeping: Keeping,
 }
 
 impl Keepers {
-    /// Starts to keep. The first pass over sysctls and firewall has been made by then.
+    /// Starts to keep. Addresses are taken after the first pass over sysctls and firewall: a
+    /// client's packet to a VIP without its mark would be answered by this machine itself.
+    /// `told` receives what `tell` sends, from whomever.
     ///
     /// # Errors
     /// The operating system gave no thread.
     pub fn start(
-        setup: &Setup,
-        keeping: Keeping,
-        rest: Receiver<HostEvent>,
+        setup: Setup,
+        parts: Parts,
+        (tell, told): (Sender<HostEvent>, Receiver<HostEvent>),
         period: Duration,
         clock: Clock,
     ) -> std::io::Result<Self> {
-        let (tell, addresses) = mpsc::channel(64);
-        let claims = claims(setup);
+        let (tell_address, addresses) = mpsc::channel(64);
+        let (claims, watched) = (claims(&setup), setup.watched.clone());
         let timing = Timing {
             period,
             ..Timing::default()
         };
-        let keeper = if claims.is_empty() {
-            None
-        } else {
-            Some(Keeper::start(
-                claims,
-                KernelAddresses::new(),
-                timing,
-                clock,
-                tell,
-            )?)
+        let keep_addresses = move || {
+            let kernel = KernelAddresses::new();
+            (!claims.is_empty())
+                .then(|| Keeper::start(claims, watched, kernel, timing, clock, tell_address))
+                .transpose()
         };
         Ok(Self {
-            _addresses: keeper,
-            _rest: keeping,
+            _keeping: Keeping::start(setup, parts, period, tell, keep_addresses)?,
             addresses,
-            rest,
+            rest: told,
         })
     }
 
@@ -227,6 +223,10 @@ fn of_address(told: &AddressEvent) -> HostEvent {
             Some(format!("{holder} claims it too; we defend it")),
         ),
         Change::Failed { words } => (Event::StepFailed, Some(words.clone())),
+        Change::Withdrawn { why } => (
+            Event::Step,
+            Some(format!("withdrawn, since this director is unfit: {why}")),
+        ),
     };
     let said = match &told.change {
         Change::Found => "is held already".to_owned(),

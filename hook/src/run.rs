@@ -16,13 +16,15 @@ use crate::config::Config;
 use crate::director::record::Intents;
 use crate::director::wishes::Wishes;
 use crate::director::{Director, Records, Report};
-use crate::host::{self, Keepers, Keeping, Parts};
+use crate::host::{self, HostEvent, Keepers, Parts};
 use crate::intake;
 use crate::kernel::backend;
 use crate::operate::control::{self, Asked, Request};
 use crate::operate::journal::Journal;
 use crate::operate::plan;
-use crate::operate::web::{Look, Web};
+use crate::operate::web::{self, Look};
+use crate::operate::worker::Worker;
+use crate::operate::{alert, host_name};
 use crate::setup::Setup;
 
 /// Runs until SIGTERM or SIGINT. Nothing is touched before everything that can be refused has
@@ -56,20 +58,19 @@ async fn direct(config: Config, setup: Setup, parts: Parts) -> Result<()> {
     let listener = control::listen(&socket)
         .with_context(|| format!("opening the control socket {}", socket.display()))?;
     let _socket = SocketFile(socket);
-    let records = records(&config)?;
+    let (tell, told) = mpsc::channel(64);
+    let mut records = records(&config)?;
+    let _mail = mail(&config, &mut records, &tell, clock)?;
     let kernel = backend::open(&config);
     let mut director = Director::start(config, kernel, records, clock.now())?;
     let period = director.config().director.reconcile_interval;
-    let (tell, told) = mpsc::channel(64);
     let (look, looks) = mpsc::channel::<Look>(4);
     let _web = match director.config().director.status {
-        Some(at) => Some(Web::start(at, look, tell.clone()).context("starting a thread")?),
+        Some(at) => Some(web::start(at, look, tell.clone()).context("starting a thread")?),
         None => None,
     };
-    let keeping =
-        Keeping::start(setup.clone(), parts, period, tell).context("starting a thread")?;
     let keepers =
-        Keepers::start(&setup, keeping, told, period, clock).context("starting a thread")?;
+        Keepers::start(setup, parts, (tell, told), period, clock).context("starting a thread")?;
     follow(&mut director, listener, looks, keepers, clock).await
 }
 
@@ -107,6 +108,23 @@ fn records(config: &Config) -> Result<Records> {
         journal: Journal::open(&folder.join("events.jsonl"))
             .with_context(|| open("events.jsonl"))?,
     })
+}
+
+/// Starts to mail alerts, if that is asked for.
+fn mail(
+    config: &Config,
+    records: &mut Records,
+    tell: &mpsc::Sender<HostEvent>,
+    clock: Clock,
+) -> Result<Option<Worker>> {
+    let Some(mail) = config.mail.clone() else {
+        return Ok(None);
+    };
+    let (alerts, events) = mpsc::channel(256);
+    records.journal.alert(alerts);
+    alert::start(mail, host_name(), events, tell.clone(), clock)
+        .map(Some)
+        .context("preparing alert mail")
 }
 
 async fn follow(

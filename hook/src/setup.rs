@@ -1,11 +1,13 @@
 //! The rest of a director's set-up as data: addresses, firewall marks, masquerade, sysctls.
 //! What belongs to the IPVS table is in `table`.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
 use crate::config::{Backend, Config};
+use crate::kernel::address::keeper::Watched;
 use crate::table::{Family, Forward, Protocol, ServiceKey};
 
 /// What one director wants of its host besides the IPVS table.
@@ -19,6 +21,8 @@ pub struct Setup {
     pub sysctls: Vec<WantedSysctl>,
     /// Which of the addresses is the inside gateway.
     pub gateway: Option<IpAddr>,
+    /// What the director's fitness to hold the addresses depends on.
+    pub watched: Watched,
 }
 
 /// An address on an interface.
@@ -156,7 +160,25 @@ impl Setup {
                 .as_ref()
                 .and_then(|nat| nat.gateway)
                 .map(|net| net.addr()),
+            watched: watched(config),
         }
+    }
+}
+
+/// All interfaces that the traffic crosses, and all real servers.
+fn watched(config: &Config) -> Watched {
+    let of_nat = config
+        .nat
+        .iter()
+        .flat_map(|nat| [&nat.inside, &nat.outside]);
+    let links: BTreeSet<String> = addresses(config)
+        .into_iter()
+        .map(|wanted| wanted.interface)
+        .chain(of_nat.cloned())
+        .collect();
+    Watched {
+        links: links.into_iter().collect(),
+        servers: config.servers.iter().map(|server| server.address).collect(),
     }
 }
 

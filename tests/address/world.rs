@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use hook::clock::Clock;
-use hook::kernel::address::keeper::{AddressEvent, Change, Keeper, Timing};
+use hook::kernel::address::keeper::{AddressEvent, Change, Keeper, Timing, Watched};
 use hook::kernel::address::{Claim, KernelAddresses, Mac, Role};
 use hook::setup::WantedAddress;
 use nix::sched::{CloneFlags, setns, unshare};
@@ -125,6 +125,7 @@ impl World {
         let keeper = self.director.within(|| {
             Keeper::start(
                 claims,
+                Watched::default(),
                 KernelAddresses::new(),
                 timing,
                 Clock::start(),

@@ -2,6 +2,7 @@
 //! whatever a scenario started or left behind ends with it.
 
 use std::any::Any;
+use std::fmt::{self, Display, Formatter};
 use std::fs::{self, File};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 use std::{env, panic};
 
 use crate::Outcome;
-use crate::scenarios::{self, STORY, Scenario};
+use crate::scenarios::{self, AFTER_REBOOT, REBOOT, STORY, Scenario};
 use crate::story::{FIGURE, Story, every_step, patience};
 
 /// What a scenario's last line begins with when it failed.
@@ -39,27 +40,95 @@ pub(crate) fn run(names: &[String]) -> ExitCode {
     }
     let chosen =
         |scenario: &&Scenario| names.is_empty() || names.iter().any(|name| name == scenario.name);
-    let (mut passed, mut failed) = (0, 0);
+    if let Ok(earlier) = fs::read_to_string(AGAIN) {
+        return go_on(&earlier);
+    }
+    let mut tally = Tally::default();
     for scenario in scenarios::ALL.iter().filter(chosen) {
+        let reboots = scenario.name == REBOOT;
+        if reboots && !Path::new("/lab").is_dir() {
+            println!("skip {REBOOT}: only the guest of tests/lab/run can be booted again");
+            tally.skipped += 1;
+            continue;
+        }
         let begun = Instant::now();
         match run_logged(scenario.name) {
+            Ok(()) if reboots => match fs::write(AGAIN, tally.to_string()) {
+                Ok(()) => return ExitCode::SUCCESS,
+                Err(error) => tally.count(REBOOT, REBOOT, begun, Err(error.into())),
+            },
+            outcome => tally.count(scenario.name, scenario.name, begun, outcome),
+        }
+    }
+    tally.close()
+}
+
+/// While this file is there, the guest is booted once more and `run` is called again.
+const AGAIN: &str = "/lab/again";
+
+/// The second half of a scenario that takes two boots, and the end of the run.
+fn go_on(earlier: &str) -> ExitCode {
+    let mut tally = Tally::of(earlier);
+    let begun = Instant::now();
+    let second = AFTER_REBOOT.name;
+    let removed = fs::remove_file(AGAIN).map_err(Into::into);
+    let outcome = removed.and_then(|()| run_logged(second));
+    tally.count(REBOOT, second, begun, outcome);
+    tally.close()
+}
+
+/// What the closing line counts.
+#[derive(Default)]
+struct Tally {
+    passed: usize,
+    failed: usize,
+    skipped: usize,
+}
+
+impl Tally {
+    /// As the closing line, or the file that outlives a boot, has it.
+    fn of(text: &str) -> Self {
+        let mut counts = text.split(", ").map(|part| {
+            let count = part.split(' ').next().unwrap_or_default();
+            count.parse().unwrap_or_default()
+        });
+        let mut next = || counts.next().unwrap_or_default();
+        Self {
+            passed: next(),
+            failed: next(),
+            skipped: next(),
+        }
+    }
+
+    fn count(&mut self, name: &str, log: &str, begun: Instant, outcome: Outcome) {
+        match outcome {
             Ok(()) => {
-                passed += 1;
-                println!("ok {}", scenario.name);
-                show_figures(scenario.name, begun.elapsed());
+                self.passed += 1;
+                println!("ok {name}");
+                show_figures(log, begun.elapsed());
             }
             Err(why) => {
-                failed += 1;
-                println!("not ok {}: {why}", scenario.name);
-                show(scenario.name);
+                self.failed += 1;
+                println!("not ok {name}: {why}");
+                show(log);
             }
         }
     }
-    println!("{passed} passed, {failed} failed, 0 skipped");
-    if failed == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
+
+    fn close(&self) -> ExitCode {
+        println!("{self}");
+        if self.failed == 0 {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        }
+    }
+}
+
+impl Display for Tally {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let (passed, failed, skipped) = (self.passed, self.failed, self.skipped);
+        write!(f, "{passed} passed, {failed} failed, {skipped} skipped")
     }
 }
 
@@ -75,7 +144,8 @@ pub(crate) fn tell() -> ExitCode {
 }
 
 fn find(name: &str) -> Option<&'static Scenario> {
-    scenarios::ALL.iter().find(|scenario| scenario.name == name)
+    let mut all = scenarios::ALL.iter().chain([&AFTER_REBOOT]);
+    all.find(|scenario| scenario.name == name)
 }
 
 /// Where a scenario's output is kept: `/lab` outlives the guest.

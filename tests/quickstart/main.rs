@@ -83,6 +83,9 @@ struct Scene {
     consequence: &'static str,
 }
 
+/// Where governess shows its page: an address that no other governess takes.
+const PAGE: &str = "127.77.0.1:3636";
+
 fn main() -> ExitCode {
     match tell(&Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
@@ -141,10 +144,15 @@ fn story(governess: &Governess, ex1: &Exchange) -> Outcome {
 
 fn stay(governess: &Governess) -> Outcome {
     say(&format!(
+<<<<<<< HEAD
         "It goes on until Ctrl-C. From another terminal:\n    {} status -c {}\n  \
          Make ex1 ill yourself, in bash, and well again:\n    \
          echo 'rdp closes' >/dev/tcp/{EX1}/{CONTROL_PORT}\n    \
          echo 'rdp {HEALTHY}' >/dev/tcp/{EX1}/{CONTROL_PORT}",
+=======
+        "It goes on until Ctrl-C. In a browser: http://{PAGE}/, or from another terminal:\n    \
+         {} status -c {}",
+>>>>>>> setup
         governess.program.display(),
         governess.config.display()
     ));
@@ -179,6 +187,7 @@ fn write_config(folder: &Path) -> Outcome<PathBuf> {
 backend = "memory"
 state_dir = "{state}/state"
 control = "{state}/control.sock"
+status = "{PAGE}"
 
 {checks}[servers.ex1]
 address = "{EX1}"

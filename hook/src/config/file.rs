@@ -27,6 +27,7 @@ pub(super) struct File {
     pub(super) services: Named<Service>,
     pub(super) nat: Option<Nat>,
     pub(super) keepalived: Option<Keepalived>,
+    pub(super) alert: Option<Alert>,
     pub(super) watch: Placed<Value>,
     pub(super) pair: Placed<Pair>,
 }
@@ -144,6 +145,24 @@ pub(super) struct Management {
     pub(super) vip: Placed<String>,
     pub(super) fwmark: Placed<i64>,
     pub(super) interface: Placed<String>,
+}
+
+/// `[alert]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Alert {
+    pub(super) mail: Placed<Mail>,
+}
+
+/// `mail = { … }`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Mail {
+    pub(super) to: Placed<Vec<Spanned<String>>>,
+    pub(super) from: Placed<String>,
+    pub(super) relay: Placed<String>,
+    pub(super) port: Placed<i64>,
+    pub(super) tls: Placed<String>,
 }
 
 /// `[nat]`

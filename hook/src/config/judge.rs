@@ -12,6 +12,7 @@ use super::file::{self, Named, Placed};
 use super::{Backend, Check, CheckId, Config, Director, Server, ServerId, duration};
 
 mod address;
+mod alert;
 mod check;
 mod keepalived;
 mod nat;
@@ -75,6 +76,10 @@ pub(super) fn judge(file: &file::File, digest: String) -> Result<Config, Vec<Fau
     });
     nat::held_apart_from_servers(&servers, &services, nat.as_ref(), &mut faults);
     let keepalived = keepalived::judge(file, director.backend, &services, &servers, &mut faults);
+    let mail = file
+        .alert
+        .as_ref()
+        .and_then(|alert| alert::judge(alert, &mut faults));
     if file.services.is_empty() {
         faults.push(
             Fault::at(0..0, "there is no virtual service")
@@ -90,6 +95,7 @@ pub(super) fn judge(file: &file::File, digest: String) -> Result<Config, Vec<Fau
             nat,
             keepalived,
             pair,
+            mail,
             digest,
         })
     } else {

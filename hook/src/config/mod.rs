@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
+use lettre::message::Mailbox;
 use plugins::x224::Depth;
 use shared::verdict::Advice;
 
@@ -58,6 +59,8 @@ pub struct Config {
     pub keepalived: Keepalived,
     /// The other director, where there is one.
     pub pair: Option<Pair>,
+    /// Where alerts are mailed to, if anywhere.
+    pub mail: Option<Mail>,
     /// Tells two configurations apart.
     pub digest: String,
 }
@@ -298,6 +301,32 @@ pub struct Pair {
     pub fifo: Option<PathBuf>,
     /// Whether the holder tells the other of its connections (IPVS's sync daemon).
     pub sync: bool,
+}
+
+/// How alerts are mailed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mail {
+    /// Who gets them.
+    pub to: Vec<Mailbox>,
+    /// Who they are from.
+    pub from: Mailbox,
+    /// The name or address of the mail server that takes them.
+    pub relay: String,
+    /// Its TCP port.
+    pub port: u16,
+    /// How the way to it is protected.
+    pub tls: MailTls,
+}
+
+/// TLS on the way to the relay; with it the relay's certificate must be good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MailTls {
+    /// None: for a relay on this machine.
+    None,
+    /// STARTTLS (RFC 3207); no mail without it.
+    Starttls,
+    /// From the first byte (RFC 8314).
+    Tls,
 }
 
 /// What happens to the destination of a server that is out.

@@ -201,6 +201,32 @@ fn the_status_page_has_an_address_with_a_port_or_there_is_none() {
 }
 
 #[test]
+fn alert_mail_needs_who_from_whom_and_by_which_relay() {
+    let with = |mail: &str| {
+        let text = format!("[alert]\nmail = {{ {mail} }}\n[director]\n");
+        refusal_with("[director]\n", &text)
+    };
+    assert_says(&with(""), &["no `to`", "no `from`", "no `relay`"]);
+    let nobody = "to = [\"nobody\"], from = \"a@b.test\", relay = \"::1\", tls = \"ssl\"";
+    assert_says(
+        &with(nobody),
+        &["\"nobody\" is not a mail address", "tls = \"ssl\""],
+    );
+}
+
+#[test]
+fn mail_to_this_machine_needs_no_tls_and_elsewhere_does() {
+    let tls = |relay: &str| {
+        let mail = format!("to = [\"a@b.test\"], from = \"a@b.test\", relay = \"{relay}\"");
+        let text = format!("[alert]\nmail = {{ {mail} }}\n{GOOD}");
+        let config = Config::parse(Path::new("g.toml"), &text).expect("a good file");
+        config.mail.expect("the mail").tls
+    };
+    assert_eq!(tls("127.0.0.1"), MailTls::None);
+    assert_eq!(tls("mail.example.test"), MailTls::Starttls);
+}
+
+#[test]
 fn keys_of_later_versions_are_refused_as_not_yet_supported_by_name() {
     for (after, key) in [
         ("[services.exchange]\n", "sorry_server = \"10.0.1.9\""),

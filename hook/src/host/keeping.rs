@@ -20,23 +20,30 @@ const FIREWALL: &str = "nftables table inet governess";
 
 /// The thread that keeps sysctls and firewall. Dropping it ends the thread.
 #[derive(Debug)]
-pub struct Keeping {
+pub(super) struct Keeping {
     stop: Option<mpsc::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Keeping {
-    /// Makes the first pass at once and goes on every `period` in a thread. What happens is told
-    /// by `events`; while nobody listens nothing is lost but the telling.
+    /// Makes the first pass at once, then does what is to come `after` it and keeps what that gives,
+    /// and goes on every `period`: all in a thread. What happens is told by `events`.
     ///
     /// # Errors
     /// The operating system gave no thread.
-    pub fn start(
+    pub(super) fn start<T>(
         setup: Setup,
         parts: Parts,
         period: Duration,
         events: Sender<HostEvent>,
+        after: impl FnOnce() -> io::Result<T> + Send + 'static,
     ) -> io::Result<Self> {
+        if setup == Setup::default() {
+            return Ok(Self {
+                stop: None,
+                thread: None,
+            });
+        }
         let mut work = Work {
             setup,
             parts,
@@ -44,29 +51,40 @@ impl Keeping {
             failing: BTreeSet::new(),
             first: true,
         };
-        for event in work.pass() {
-            let _ = events.try_send(event);
-        }
-        if work.setup == Setup::default() {
-            return Ok(Self {
-                stop: None,
-                thread: None,
-            });
-        }
         let (stop, stopped) = mpsc::channel::<()>();
         let thread = thread::Builder::new()
             .name("host".to_owned())
             .spawn(move || {
+                tell(&events, work.pass());
+                let kept = after();
+                tell(&events, kept.as_ref().err().map(no_thread));
                 while stopped.recv_timeout(period) == Err(RecvTimeoutError::Timeout) {
-                    for event in work.pass() {
-                        let _ = events.blocking_send(event);
-                    }
+                    tell(&events, work.pass());
                 }
             })?;
         Ok(Self {
             stop: Some(stop),
             thread: Some(thread),
         })
+    }
+}
+
+/// Waits for room; while nobody listens nothing is lost but the telling.
+fn tell(events: &Sender<HostEvent>, told: impl IntoIterator<Item = HostEvent>) {
+    for event in told {
+        let _ = events.blocking_send(event);
+    }
+}
+
+fn no_thread(error: &io::Error) -> HostEvent {
+    let words = format!("no address is taken: starting a thread: {error}");
+    HostEvent {
+        event: Event::StepFailed,
+        reason: words.clone(),
+        problem: Problem {
+            thing: "addresses".to_owned(),
+            words: Some(words),
+        },
     }
 }
 

@@ -10,7 +10,9 @@ use std::time::{Duration, SystemTime};
 use nix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 use serde_json::Value;
+use tokio::sync::mpsc;
 
+use super::alert::alerts;
 use super::status::LatestEvent;
 use super::timestamp::rfc3339;
 
@@ -99,6 +101,7 @@ pub struct Journal {
     told: Vec<u8>,
     counts: BTreeMap<Event, u64>,
     latest: VecDeque<LatestEvent>,
+    alerts: Option<mpsc::Sender<LatestEvent>>,
 }
 
 /// So many of the latest events are kept for `status`.
@@ -133,7 +136,13 @@ impl Journal {
             told: Vec::new(),
             counts: BTreeMap::new(),
             latest: VecDeque::with_capacity(LATEST),
+            alerts: None,
         })
+    }
+
+    /// Hands what somebody should be told of to the mail. One that finds no room is not mailed.
+    pub fn alert(&mut self, alerts: mpsc::Sender<LatestEvent>) {
+        self.alerts = Some(alerts);
     }
 
     /// Notes one event; it is written with the next [`flush`](Self::flush).
@@ -162,13 +171,17 @@ impl Journal {
         if self.latest.len() == LATEST {
             self.latest.pop_front();
         }
-        self.latest.push_back(LatestEvent {
+        let event = LatestEvent {
             ts: line.ts.clone(),
             event: line.event.name(),
             service: line.service.map(str::to_owned),
             server: line.server.map(str::to_owned),
             reason: line.reason.to_owned(),
-        });
+        };
+        if let Some(alerts) = self.alerts.as_ref().filter(|_| alerts(line.event)) {
+            let _ = alerts.try_send(event.clone());
+        }
+        self.latest.push_back(event);
     }
 
     /// How often each event happened in this run, by its name.

@@ -1,5 +1,7 @@
-//! How people and programs operate a director: command line, control socket, event journal.
+//! How people and programs operate a director: command line, control socket, event journal, status
+//! page, alert mail.
 
+pub mod alert;
 pub mod cli;
 pub mod control;
 pub mod export;
@@ -10,3 +12,11 @@ pub mod sessions;
 pub mod status;
 mod timestamp;
 pub mod web;
+pub mod worker;
+
+/// This machine's name.
+pub fn host_name() -> String {
+    let name = nix::unistd::gethostname().ok();
+    name.map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default()
+}

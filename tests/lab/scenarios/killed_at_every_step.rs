@@ -38,27 +38,30 @@ fn sampled(first: usize, step: usize, seconds: u64) -> Calls {
     Calls { first, step, time }
 }
 
-pub(super) fn killed_at_every_step(story: &Story) -> Outcome {
-    let mut lab = Cluster::bare(story, &with_a_switch()?)?;
-    let gateway = ["address", "add", "10.0.1.254/24", "dev", "eth1"];
-    lab.net.lb1.run("ip", &gateway)?;
-    switch(0)?;
-    let begun = Instant::now();
-
-    story.tell("around a start on a bare machine");
+/// Around a start on a bare machine.
+pub(super) fn killed_in_a_start(story: &Story) -> Outcome {
+    let mut lab = bare(story)?;
     let calls = sampled(15, 2, 60);
-    let bare = deaths(&mut lab, calls, |lab, call| {
+    deaths(&mut lab, calls, |lab, call| {
         make_bare(lab)?;
         dies(lab, call, || table_is(lab, TABLE))
-    })?;
-    story.tell("around a start that has only addresses to take");
+    })
+}
+
+/// Around a start that has only addresses to take.
+pub(super) fn killed_taking_addresses(story: &Story) -> Outcome {
+    let mut lab = bare(story)?;
+    restart(&mut lab, &Scene::works([UP, UP]), TABLE)?;
     let calls = sampled(27, 8, 20);
-    let addressed = deaths(&mut lab, calls, |lab, call| {
+    deaths(&mut lab, calls, |lab, call| {
         delete_addresses(lab)?;
         dies(lab, call, || holds_all(lab))
-    })?;
+    })
+}
 
-    story.tell("around the fall and the return of a server");
+/// Around the fall and the return of a server, with connections that must not notice.
+pub(super) fn killed_at_every_step(story: &Story) -> Outcome {
+    let mut lab = bare(story)?;
     lab.begin()?;
     let traffic = lab.traffic()?;
     lab.governess.kill()?;
@@ -68,7 +71,7 @@ pub(super) fn killed_at_every_step(story: &Story) -> Outcome {
         1,
     );
     let calls = sampled(21, 2, 40);
-    let fallen = deaths(&mut lab, calls, |lab, call| {
+    deaths(&mut lab, calls, |lab, call| {
         switch(2)?;
         let died = dies(lab, call, || table_is(lab, &quiesced))?;
         restart(lab, &Scene::works([DOWN, UP]), &quiesced)?;
@@ -76,34 +79,46 @@ pub(super) fn killed_at_every_step(story: &Story) -> Outcome {
         let died_again = dies(lab, call, || table_is(lab, TABLE))?;
         Ok(died || died_again)
     })?;
-    story.figure(&format!(
-        "deaths: {bare} in a start from nothing, {addressed} in one that has only addresses to take, \
-         {fallen} in a fall and as many in a return; {:.0} s",
-        begun.elapsed().as_secs_f64()
-    ));
     lab.uncut(traffic)
 }
 
+/// lb1 before the first start, but for the inside gateway.
+fn bare(story: &Story) -> Outcome<Cluster<'_>> {
+    let lab = Cluster::bare(story, &with_a_switch()?)?;
+    let gateway = ["address", "add", "10.0.1.254/24", "dev", "eth1"];
+    lab.net.lb1.run("ip", &gateway)?;
+    switch(0)?;
+    Ok(lab)
+}
+
 /// Lets governess die at one call after the other until it comes to its goal alive; after each
-/// death a plain restart must end in the right state. Gives the number of deaths.
+/// death a plain restart must end in the right state.
 fn deaths(
     lab: &mut Cluster<'_>,
     calls: Calls,
     attempt: impl Fn(&mut Cluster<'_>, usize) -> Outcome<bool>,
-) -> Outcome<usize> {
+) -> Outcome {
     let begun = Instant::now();
-    let mut deaths = 0;
+    let (mut deaths, mut alive) = (0, false);
     for call in (calls.first..).step_by(calls.step) {
         lab.story.tell(&format!("death at call {call}"));
         let died = attempt(lab, call)?;
         restart(lab, &Scene::works([UP, UP]), TABLE)
             .map_err(|why| format!("after a death at call {call}: {why}"))?;
         deaths += usize::from(died);
-        if !died || begun.elapsed() > calls.time {
+        alive = !died;
+        if alive || begun.elapsed() > calls.time {
             break;
         }
     }
-    Ok(deaths)
+    let end = match alive {
+        true => "until it came to its goal alive",
+        false => "a sample",
+    };
+    let seconds = begun.elapsed().as_secs();
+    lab.story
+        .figure(&format!("{deaths} deaths, {end}; {seconds} s"));
+    Ok(())
 }
 
 /// Starts governess so that it dies when one of its threads reads for this time from a socket.
@@ -169,6 +184,8 @@ fn with_a_switch() -> Outcome<String> {
                 "exec = [\"/bin/sh\", \"-c\", \"exit $(cat /tmp/{server})\"]",
             ),
             ("retry_interval = \"300ms\"", "retry_interval = \"100ms\""),
+            // A starved machine may take seconds to start a shell.
+            ("timeout = \"2s\"", "timeout = \"30s\""),
             ("gateway = ", "# gateway = "),
             ("masquerade = ", "# masquerade = "),
         ],

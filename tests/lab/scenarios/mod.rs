@@ -21,9 +21,11 @@ mod killed_at_every_step;
 mod kinds;
 mod last_one;
 mod original;
+mod reboot;
 mod repair;
 mod story;
 mod topology;
+mod unfit;
 mod wrong_gateway;
 
 /// A story told on fresh namespaces, and its name on the command line.
@@ -61,14 +63,28 @@ pub(crate) const ALL: &[Scenario] = &[
     scenario("hand_back_to_nominal", by_hand::hand_back_to_nominal),
     scenario("address_conflict", address_conflict::address_conflict),
     scenario("wrong_gateway", wrong_gateway::wrong_gateway),
+    scenario("unfit_withdraws", unfit::unfit_withdraws),
     scenario("ipv6", kinds::ipv6),
     scenario("udp", kinds::udp),
     scenario("by_address", kinds::by_address),
+    scenario("killed_in_a_start", killed_at_every_step::killed_in_a_start),
+    scenario(
+        "killed_taking_addresses",
+        killed_at_every_step::killed_taking_addresses,
+    ),
     scenario(
         "killed_at_every_step",
         killed_at_every_step::killed_at_every_step,
     ),
+    // Last: what comes after it is in another boot.
+    scenario(REBOOT, reboot::before),
 ];
+
+/// The name of the scenario that takes two boots.
+pub(crate) const REBOOT: &str = "reboot";
+
+/// Its second half.
+pub(crate) const AFTER_REBOOT: Scenario = scenario("after_reboot", reboot::after);
 
 const fn scenario(name: &'static str, tell: fn(&Story) -> Outcome) -> Scenario {
     Scenario { name, tell }

@@ -31,7 +31,7 @@ impl KernelAddresses {
     }
 
     /// Lends the netlink socket out. It comes back only if nothing about it is doubtful.
-    fn ask<T>(
+    fn converse<T>(
         &mut self,
         question: impl FnOnce(&mut Channel) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
@@ -63,12 +63,12 @@ impl KernelAddresses {
 
 impl Addresses for KernelAddresses {
     fn interfaces(&mut self) -> Result<Vec<Interface>, AddressError> {
-        self.ask(route::interfaces)
+        self.converse(route::interfaces)
             .map_err(|failure| refusal("read the interfaces".to_owned(), failure))
     }
 
     fn add(&mut self, to: &Interface, address: IpNet, role: Role) -> Result<(), AddressError> {
-        match self.ask(|channel| route::add(channel, to.index, address, role)) {
+        match self.converse(|channel| route::add(channel, to.index, address, role)) {
             Err(failure) if failure.code() == Some(libc::EEXIST) => Ok(()),
             Err(failure) => Err(add_refusal(to, address, failure)),
             Ok(()) => Ok(()),
@@ -76,7 +76,7 @@ impl Addresses for KernelAddresses {
     }
 
     fn delete(&mut self, from: &Interface, address: IpNet) -> Result<(), AddressError> {
-        match self.ask(|channel| route::delete(channel, from.index, address)) {
+        match self.converse(|channel| route::delete(channel, from.index, address)) {
             Err(failure) if matches!(failure.code(), Some(libc::EADDRNOTAVAIL | libc::ENODEV)) => {
                 Ok(())
             }
@@ -100,6 +100,21 @@ impl Addresses for KernelAddresses {
             .and_then(|own| wire::inquiry(own, link_local(by), address));
         match frame {
             Some(frame) => self.send(by, address, "ask for other holders of", &[frame]),
+            None => Ok(()),
+        }
+    }
+
+    fn ask(
+        &mut self,
+        by: &Interface,
+        source: IpAddr,
+        neighbour: IpAddr,
+    ) -> Result<(), AddressError> {
+        let frame = by
+            .mac
+            .and_then(|own| wire::question(own, source, link_local(by), neighbour));
+        match frame {
+            Some(frame) => self.send(by, neighbour, "ask for the neighbour", &[frame]),
             None => Ok(()),
         }
     }

@@ -104,6 +104,16 @@ impl Addresses for MemoryAddresses {
         Ok(())
     }
 
+    fn ask(
+        &mut self,
+        by: &Interface,
+        _source: IpAddr,
+        neighbour: IpAddr,
+    ) -> Result<(), AddressError> {
+        self.world().ask(by, neighbour);
+        Ok(())
+    }
+
     fn announce(&mut self, _by: &Interface, address: IpAddr) -> Result<(), AddressError> {
         self.world().announced.push(address);
         Ok(())

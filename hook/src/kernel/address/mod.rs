@@ -62,6 +62,13 @@ pub struct Interface {
 }
 
 impl Interface {
+    /// The address with the prefix length that it has here.
+    fn as_held(&self, address: IpNet) -> IpNet {
+        let mut held = self.addresses.iter();
+        let found = held.find(|held| held.addr() == address.addr());
+        found.copied().unwrap_or(address)
+    }
+
     /// Whether it has the address, with whatever prefix length.
     pub fn has(&self, address: IpAddr) -> bool {
         self.addresses.iter().any(|held| held.addr() == address)
@@ -120,6 +127,14 @@ pub trait Addresses {
     /// Asks once whether anybody else holds an address that we hold; nobody changes what they
     /// know of it.
     fn inquire(&mut self, by: &Interface, address: IpAddr) -> Result<(), AddressError>;
+
+    /// Asks a neighbour for its Ethernet address, with one of our own.
+    fn ask(
+        &mut self,
+        by: &Interface,
+        source: IpAddr,
+        neighbour: IpAddr,
+    ) -> Result<(), AddressError>;
 
     /// Tells everybody once that we hold an address.
     fn announce(&mut self, by: &Interface, address: IpAddr) -> Result<(), AddressError>;

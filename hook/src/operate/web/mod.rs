@@ -17,7 +17,6 @@ mod tests;
 
 use std::io;
 use std::net::SocketAddr;
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -25,6 +24,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::journal::Event;
 use super::status::Status;
+use super::worker::Worker;
 use crate::host::{HostEvent, Problem};
 
 /// A question for the director's state, with the way back.
@@ -33,60 +33,20 @@ pub type Look = oneshot::Sender<Status>;
 /// An address that is in use is tried again after this time.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// A served page. Dropping it ends its thread and its connections.
-#[derive(Debug)]
-pub struct Web {
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Web {
-    /// Serves the page at an address. The director goes on without it while the address is in use:
-    /// that is told by `events`, and tried again.
-    ///
-    /// # Errors
-    /// The operating system gave no thread or no runtime.
-    pub fn start(
-        address: SocketAddr,
-        looks: mpsc::Sender<Look>,
-        events: mpsc::Sender<HostEvent>,
-    ) -> io::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        let (stop, stopped) = oneshot::channel();
-        let thread = thread::Builder::new()
-            .name("page".to_owned())
-            .spawn(move || {
-                runtime.block_on(async {
-                    tokio::select! {
-                        () = serve(address, looks, &events) => {}
-                        // An open connection must not hold up the end of the director.
-                        _ = stopped => {}
-                    }
-                });
-                runtime.shutdown_background();
-            })?;
-        Ok(Self {
-            stop: Some(stop),
-            thread: Some(thread),
-        })
-    }
-}
-
-impl Drop for Web {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            // A panic of the thread was told when it happened.
-            let _ = thread.join();
-        }
-    }
-}
-
-async fn serve(address: SocketAddr, looks: mpsc::Sender<Look>, events: &mpsc::Sender<HostEvent>) {
-    let listener = listen(address, events).await;
-    server::serve(listener, routes::router(looks)).await;
+/// Serves the page at an address. The director goes on without it while the address is in use:
+/// that is told by `events`, and tried again.
+///
+/// # Errors
+/// The operating system gave no thread or no runtime.
+pub fn start(
+    address: SocketAddr,
+    looks: mpsc::Sender<Look>,
+    events: mpsc::Sender<HostEvent>,
+) -> io::Result<Worker> {
+    Worker::start("page", move || async move {
+        let listener = listen(address, &events).await;
+        server::serve(listener, routes::router(looks)).await;
+    })
 }
 
 /// Waits for the address as long as it takes.

@@ -157,7 +157,7 @@ fn write_server(out: &mut Formatter<'_>, service: &str, server: &ServerStatus) -
         out,
         "<div class=server>\n<dl class=facts>\n\
          <div class=name>{name} <span class=\"tag {class}\">{health}</span>{} <small>{address}</small></div>\n\
-         <div><dt>weight in kernel</dt><dd>{kernel}</dd></div>\n\
+         <div><dt>kernel weight</dt><dd>{kernel}</dd></div>\n\
          <div><dt>wanted</dt><dd>{}</dd></div>\n\
          <div><dt>active</dt><dd>{}</dd></div>\n\
          <div><dt>inactive</dt><dd>{}</dd></div>\n</dl>",
@@ -169,7 +169,10 @@ fn write_server(out: &mut Formatter<'_>, service: &str, server: &ServerStatus) -
     if server.checks.is_empty() {
         out.write_str("<p class=check>No check has answered yet.</p>\n")?;
     }
-    for (check, verdict) in &server.checks {
+    let is_well = |verdict: &Value| verdict["condition"] == "healthy";
+    let mut checks: Vec<_> = server.checks.iter().collect();
+    checks.sort_by_key(|(_, verdict)| is_well(verdict));
+    for (check, verdict) in checks {
         let id = format!("{service}/{}/{check}", server.name);
         write_check(out, server, check, verdict, &id)?;
     }

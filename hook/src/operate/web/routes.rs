@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 use super::page::{Frame, page, silent_page};
 use super::snapshot::{Silent, Snapshot};
 use super::{Look, metrics};
+use crate::operate::host_name;
 use crate::operate::timestamp::rfc3339;
 
 type Shared = State<Arc<Snapshot>>;
@@ -43,7 +44,7 @@ pub(super) fn router(looks: mpsc::Sender<Look>) -> Router {
 async fn show(State(snapshot): Shared) -> Response {
     let nonce = nonce();
     let frame = Frame {
-        host: &host(),
+        host: &host_name(),
         time: &rfc3339(SystemTime::now()),
         nonce: &nonce,
     };
@@ -139,10 +140,4 @@ fn answer(code: StatusCode, kind: &'static str, text: String) -> Response {
 fn nonce() -> String {
     let random = || RandomState::new().hash_one(SystemTime::now());
     format!("{:016x}{:016x}", random(), random())
-}
-
-fn host() -> String {
-    let name = nix::unistd::gethostname().ok();
-    name.map(|name| name.to_string_lossy().into_owned())
-        .unwrap_or_default()
 }

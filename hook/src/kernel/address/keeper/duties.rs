@@ -1,11 +1,13 @@
 //! All wanted addresses: what is to be done now, and when there is something to do next.
 
+use ipnet::IpNet;
+
 use super::duty::{Act, Duty};
 use super::jitter::Jitter;
 use super::{AddressEvent, Change, Timing};
 use crate::clock::Moment;
 use crate::kernel::address::preflight::{self, Fault};
-use crate::kernel::address::{Claim, Heard, Interface};
+use crate::kernel::address::{Claim, Heard, Interface, Role};
 
 /// The interfaces as they were last read.
 #[derive(Clone, Debug)]
@@ -49,11 +51,18 @@ impl Duties {
         self.duties.iter().filter_map(Duty::due).min()
     }
 
-    /// What is to be done now.
-    pub(super) fn step(&mut self, view: &View, now: Moment) -> Vec<Order> {
+    /// What is to be done now; while this director is `unfit`, nothing is held that can be given up.
+    pub(super) fn step(&mut self, view: &View, unfit: Option<&str>, now: Moment) -> Vec<Order> {
         let mut orders = Vec::new();
         for (at, (claim, duty)) in self.claims.iter().zip(&mut self.duties).enumerate() {
             let site = preflight::site(claim, &self.claims, &view.interfaces);
+            if let Some(why) = unfit
+                && !stays(claim, &self.claims, site.interface)
+            {
+                let acts = duty.withdraw(site.held, why, view.read, now);
+                orders.extend(acts.into_iter().map(|act| (at, act)));
+                continue;
+            }
             let words = site.obstacle.clone().map(|obstacle| {
                 let claim = claim.clone();
                 Fault { claim, obstacle }.to_string()
@@ -98,7 +107,7 @@ impl Duties {
         let acts = match act {
             Act::Add => duty.added(now),
             Act::Announce => duty.recover().into_iter().collect(),
-            Act::Probe | Act::Inquire | Act::Tell(_) => Vec::new(),
+            Act::Probe | Act::Inquire | Act::Withdraw | Act::Tell(_) => Vec::new(),
         };
         acts.into_iter().map(|act| (at, act)).collect()
     }
@@ -130,4 +139,25 @@ impl Duties {
             change,
         })
     }
+}
+
+/// Whether an address stays though this director is unfit. The kernel deletes with the first
+/// address of a network all others in it (`promote_secondaries` apart), so the first one stays for
+/// the sake of those that are not ours; and with the gateway the interface would lose the network
+/// in which the servers are asked.
+fn stays(claim: &Claim, claims: &[Claim], interface: Option<&Interface>) -> bool {
+    let Some(interface) = interface else {
+        return false;
+    };
+    let address = interface.as_held(claim.wanted.address);
+    let network = |held: &&IpNet| held.trunc() == address.trunc();
+    let mut held = interface.addresses.iter().filter(network);
+    let is_ours = |held: &IpNet| {
+        let mut claims = claims.iter();
+        claims.any(|claim| claim.wanted.address.addr() == held.addr())
+    };
+    let first = held
+        .next()
+        .is_some_and(|first| first.addr() == address.addr());
+    first && (claim.role == Role::Gateway || held.any(|other| !is_ours(other)))
 }

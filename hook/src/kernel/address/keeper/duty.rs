@@ -31,6 +31,8 @@ pub(super) enum Act {
     Announce,
     /// Add it.
     Add,
+    /// Delete it.
+    Withdraw,
     /// Tell the director.
     Tell(Change),
 }
@@ -42,6 +44,8 @@ pub(super) struct Duty {
     rival: Option<Rival>,
     told: Option<String>,
     blocked: bool,
+    /// When it was deleted because this director was unfit.
+    withdrawn: Option<Moment>,
 }
 
 #[derive(Clone, Debug)]
@@ -84,6 +88,7 @@ impl Duty {
             rival: None,
             told: None,
             blocked: true,
+            withdrawn: None,
         }
     }
 
@@ -109,6 +114,7 @@ impl Duty {
         timing: &Timing,
         jitter: &mut Jitter,
     ) -> Vec<Act> {
+        self.withdrawn = None;
         let mut acts: Vec<Act> = words
             .and_then(|words| self.fail(words))
             .into_iter()
@@ -124,6 +130,36 @@ impl Duty {
             None => acts.extend(self.hold_in_silence(now, timing)),
         }
         acts
+    }
+
+    /// Gives it up, given the interfaces as they were read at `read`. One that somebody adds in the
+    /// meantime is deleted again: other machines may hold it now.
+    pub(super) fn withdraw(
+        &mut self,
+        held: bool,
+        why: &str,
+        read: Moment,
+        now: Moment,
+    ) -> Vec<Act> {
+        let first = self.withdrawn.is_none();
+        let again = held && self.withdrawn.is_some_and(|at| read > at);
+        self.blocked = true;
+        self.state = State::Missing {
+            reason: Reason::Wanted,
+            probe_at: now,
+        };
+        (self.rival, self.told) = (None, None);
+        if first || again {
+            self.withdrawn = Some(now);
+        }
+        let deletes = held && (first || again);
+        let why = why.to_owned();
+        let tells = first.then_some(Act::Tell(Change::Withdrawn { why }));
+        deletes
+            .then_some(Act::Withdraw)
+            .into_iter()
+            .chain(tells)
+            .collect()
     }
 
     /// Compares with what was read. What was read before the address was added says nothing.

@@ -3,6 +3,7 @@
 
 mod duties;
 mod duty;
+mod fitness;
 mod held;
 mod jitter;
 mod work;
@@ -11,6 +12,7 @@ mod work;
 mod tests;
 
 use std::io::{self, PipeReader, PipeWriter};
+use std::net::IpAddr;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -21,6 +23,7 @@ use super::{Addresses, Claim, Mac};
 use crate::clock::Clock;
 
 use duties::Duties;
+use fitness::Fitness;
 use jitter::Jitter;
 use work::Work;
 
@@ -65,6 +68,20 @@ pub enum Change {
     },
     /// What failed works again; the address is held and announced.
     FailureEnded,
+    /// It was given up: this director is unfit. It is taken again when that is over.
+    Withdrawn {
+        /// What is wrong with the director.
+        why: String,
+    },
+}
+
+/// What this director's fitness depends on; nothing, if both are empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Watched {
+    /// Interfaces, each of which must carry frames.
+    pub links: Vec<String>,
+    /// Real servers, one of which must answer, as far as they are neighbours.
+    pub servers: Vec<IpAddr>,
 }
 
 /// How often the keeper looks and speaks.
@@ -104,6 +121,7 @@ impl Keeper {
     /// The operating system gave no thread or no pipe.
     pub fn start(
         claims: Vec<Claim>,
+        watched: Watched,
         addresses: impl Addresses + Send + 'static,
         timing: Timing,
         clock: Clock,
@@ -111,7 +129,8 @@ impl Keeper {
     ) -> io::Result<Self> {
         let (waker, stop): (PipeReader, PipeWriter) = io::pipe()?;
         let duties = Duties::new(claims, timing, Jitter::random());
-        let mut work = Work::new(duties, addresses, timing, clock, events);
+        let fitness = Fitness::new(watched, &timing, clock.now());
+        let mut work = Work::new(duties, fitness, addresses, timing, clock, events);
         let thread = thread::Builder::new()
             .name("addresses".to_owned())
             .spawn(move || work.run(&waker))?;

@@ -12,6 +12,7 @@ use tokio::sync::mpsc::error::TrySendError;
 
 use super::duties::{Duties, Order, View};
 use super::duty::Act;
+use super::fitness::{Fitness, Question};
 use super::{AddressEvent, Timing};
 use crate::clock::{Clock, Moment};
 use crate::kernel::address::{AddressError, Addresses, Claim};
@@ -23,6 +24,7 @@ const BREATH: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Work<A> {
     duties: Duties,
+    fitness: Fitness,
     addresses: A,
     view: Option<View>,
     next_read: Moment,
@@ -36,6 +38,7 @@ impl<A: Addresses> Work<A> {
     /// Touches nothing yet.
     pub(super) fn new(
         duties: Duties,
+        fitness: Fitness,
         addresses: A,
         timing: Timing,
         clock: Clock,
@@ -43,6 +46,7 @@ impl<A: Addresses> Work<A> {
     ) -> Self {
         Self {
             duties,
+            fitness,
             addresses,
             view: None,
             next_read: Moment::default(),
@@ -69,8 +73,26 @@ impl<A: Addresses> Work<A> {
             self.read(now);
         }
         if let Some(view) = &self.view {
-            let orders = self.duties.step(view, now);
+            let unfit = self.fitness.judge(view, now);
+            let orders = self.duties.step(view, unfit, now);
+            let questions = self.fitness.ask(view, now);
             self.carry_out(orders);
+            self.ask(&questions);
+        }
+    }
+
+    /// A question that cannot be sent is one that nobody answers.
+    fn ask(&mut self, questions: &[Question]) {
+        let Some(view) = &self.view else { return };
+        for Question {
+            interface,
+            source,
+            target,
+        } in questions
+        {
+            if let Some(by) = view.interfaces.iter().find(|it| it.index == *interface) {
+                let _ = self.addresses.ask(by, *source, *target);
+            }
         }
     }
 
@@ -106,7 +128,9 @@ impl<A: Addresses> Work<A> {
         };
         for heard in heard {
             if let Some(view) = &self.view {
-                let orders = self.duties.hear(&heard, view, self.clock.now());
+                let now = self.clock.now();
+                self.fitness.hear(&heard, view, now);
+                let orders = self.duties.hear(&heard, view, now);
                 self.carry_out(orders);
             }
         }
@@ -144,6 +168,7 @@ impl<A: Addresses> Work<A> {
             Act::Inquire => kernel.inquire(interface, address.addr()),
             Act::Announce => kernel.announce(interface, address.addr()),
             Act::Add => kernel.add(interface, address, *role),
+            Act::Withdraw => kernel.delete(interface, interface.as_held(address)),
             Act::Tell(_) => Ok(()),
         }
     }

@@ -17,6 +17,11 @@ pub(super) fn probe(own: Mac, address: Ipv4Addr) -> Vec<u8> {
     broadcast(REQUEST, (own, Ipv4Addr::UNSPECIFIED), (Mac::ZERO, address))
 }
 
+/// An ordinary request: who has the address?
+pub(super) fn question(own: Mac, source: Ipv4Addr, address: Ipv4Addr) -> Vec<u8> {
+    broadcast(REQUEST, (own, source), (Mac::ZERO, address))
+}
+
 /// Gratuitous ARP in both forms. The request is the announcement of RFC 5227 section 2.3; some
 /// devices learn from replies only (RFC 5944 section 4.6 describes both).
 pub(super) fn announcement(own: Mac, address: Ipv4Addr) -> [Vec<u8>; 2] {

@@ -46,6 +46,20 @@ pub(super) fn inquiry(own: Mac, link_local: Option<Ipv6Addr>, address: IpAddr) -
     }
 }
 
+/// A question of one neighbour to another, in which both have an address.
+pub(super) fn question(
+    own: Mac,
+    source: IpAddr,
+    link_local: Option<Ipv6Addr>,
+    neighbour: IpAddr,
+) -> Option<Vec<u8>> {
+    match (source, neighbour) {
+        (IpAddr::V4(source), IpAddr::V4(neighbour)) => Some(arp::question(own, source, neighbour)),
+        (_, IpAddr::V6(neighbour)) => Some(ndp::inquiry(own, link_local?, neighbour)),
+        (IpAddr::V6(_), IpAddr::V4(_)) => None,
+    }
+}
+
 /// What tells everybody that the address is at `own`.
 pub(super) fn announcement(own: Mac, forwarding: Forwarding, address: IpAddr) -> Vec<Vec<u8>> {
     match address {

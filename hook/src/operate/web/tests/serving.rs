@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
-use super::super::{Look, Web, routes, server};
+use super::super::{Look, routes, server, start};
 use super::*;
 use crate::operate::journal::Event;
 
@@ -177,7 +177,7 @@ async fn a_port_in_use_is_a_problem_of_the_host_until_it_is_free() {
     let at = taken.local_addr().unwrap();
     let (looks, _asked) = mpsc::channel::<Look>(4);
     let (tell, mut told) = mpsc::channel(4);
-    let _web = Web::start(at, looks, tell).unwrap();
+    let _web = start(at, looks, tell).unwrap();
     let first = told.recv().await.unwrap();
     assert_eq!(first.event, Event::StepFailed);
     let words = first.problem.words.unwrap();

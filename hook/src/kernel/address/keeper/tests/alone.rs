@@ -161,3 +161,42 @@ fn our_own_other_interface_on_the_segment_is_no_rival() {
     segment.claims(1);
     assert_eq!(segment.machine().changes(), [Change::Added]);
 }
+
+#[test]
+fn an_unfit_director_gives_the_address_up_and_takes_it_again_after_asking() {
+    let mut segment = Segment::alone();
+    segment.run(seconds(3));
+    segment.machine().unfit = Some("interface eth1 is down");
+    segment.run(seconds(30));
+    assert!(!segment.machine().holds());
+    assert_eq!(segment.machine().times(&Act::Withdraw).len(), 1);
+    segment.machine().unfit = None;
+    segment.run(seconds(3));
+    assert!(segment.machine().holds());
+    let why = "interface eth1 is down".to_owned();
+    let changes = [Change::Added, Change::Withdrawn { why }, Change::Added];
+    assert_eq!(segment.machine().changes(), changes);
+    assert_eq!(segment.machine().times(&Act::Probe).len(), 6);
+}
+
+#[test]
+fn what_somebody_adds_while_the_director_is_unfit_is_deleted_again() {
+    let mut segment = Segment::alone();
+    segment.machine().unfit = Some("interface eth1 is down");
+    segment.run(seconds(3));
+    let held = VIP.parse().unwrap();
+    segment.machine().interface.addresses.push(held);
+    segment.run(seconds(5));
+    assert!(!segment.machine().holds());
+}
+
+#[test]
+fn an_address_whose_end_would_take_the_interface_s_own_along_stays() {
+    let mut segment = Segment::alone();
+    let held = VIP.parse().unwrap();
+    segment.machine().interface.addresses.insert(0, held);
+    segment.run(seconds(3));
+    segment.machine().unfit = Some("interface eth1 is down");
+    segment.run(seconds(30));
+    assert!(segment.machine().holds());
+}

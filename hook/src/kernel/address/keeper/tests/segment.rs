@@ -41,6 +41,7 @@ pub(super) struct Machine {
     read_at: Moment,
     view: View,
     pub(super) refuses: Option<&'static str>,
+    pub(super) unfit: Option<&'static str>,
     pub(super) acts: Vec<(Moment, Act)>,
 }
 
@@ -61,6 +62,7 @@ impl Machine {
             interface,
             read_at: Moment::default(),
             refuses: None,
+            unfit: None,
             acts: Vec::new(),
         }
     }
@@ -99,7 +101,7 @@ impl Machine {
                 read: now,
             };
         }
-        let orders = self.duties.step(&self.view, now);
+        let orders = self.duties.step(&self.view, self.unfit, now);
         self.carry_out(orders, now)
     }
 
@@ -120,6 +122,7 @@ impl Machine {
             }
             match act {
                 Act::Add => self.interface.addresses.push(VIP.parse().unwrap()),
+                Act::Withdraw => self.interface.addresses.retain(|held| held.addr() != vip()),
                 Act::Tell(_) => {}
                 _ => said.push(act.clone()),
             }

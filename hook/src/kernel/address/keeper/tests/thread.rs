@@ -6,7 +6,7 @@ use tokio::sync::mpsc::{Receiver, channel};
 
 use super::segment::{VIP, claim, eth0};
 use crate::clock::Clock;
-use crate::kernel::address::keeper::{AddressEvent, Change, Keeper, Timing};
+use crate::kernel::address::keeper::{AddressEvent, Change, Keeper, Timing, Watched};
 use crate::kernel::address::memory::MemoryAddresses;
 use crate::kernel::address::{Mac, Role};
 
@@ -20,7 +20,15 @@ fn started(addresses: &MemoryAddresses, room: usize) -> (Keeper, Receiver<Addres
     let (events, received) = channel(room);
     let claims = vec![claim(VIP, Role::Vip)];
     let clock = Clock::start();
-    let keeper = Keeper::start(claims, addresses.clone(), QUICK, clock, events).unwrap();
+    let keeper = Keeper::start(
+        claims,
+        Watched::default(),
+        addresses.clone(),
+        QUICK,
+        clock,
+        events,
+    )
+    .unwrap();
     (keeper, received)
 }
 
