@@ -15,6 +15,7 @@ mod address;
 mod check;
 mod keepalived;
 mod nat;
+mod owa;
 mod pair;
 mod real_path;
 mod service;

@@ -7,7 +7,7 @@ use shared::dial::Target;
 use shared::tls::{DaysLeft, Expected};
 use shared::verdict::{Condition, Finding, Kind, Verdict};
 
-use super::options::{Certificate, Options};
+use super::options::{Certificate, Options, is_host_name};
 use super::vdir::Vdir;
 use super::{NAME, PORT};
 
@@ -37,11 +37,9 @@ pub struct Arguments {
     common: Common,
 }
 
-/// A name as DNS has them, which the TLS library takes and a header can carry.
 fn host_name(text: &str) -> Result<String, String> {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
-    let good = Expected::host(text).is_some() && text.len() <= 253 && text.bytes().all(plain);
-    good.then(|| text.to_owned())
+    is_host_name(text)
+        .then(|| text.to_owned())
         .ok_or_else(|| "expected a host name, such as mail.example.test".to_owned())
 }
 

@@ -36,6 +36,8 @@ pub struct Opening {
     pub handshake: Option<Duration>,
     /// What the TLS handshake showed, and when.
     pub session: Option<(Box<tls::Session>, SystemTime)>,
+    /// Why this machine does not trust the chain of certificates, where it does not.
+    pub distrust: Option<String>,
 }
 
 /// One virtual directory and what came of it.

@@ -20,7 +20,7 @@ pub mod wire;
 
 pub use arguments::Arguments;
 pub use judgement::judge;
-pub use options::{Certificate, Options};
+pub use options::{Certificate, Options, is_host_name};
 pub use vdir::Vdir;
 
 /// The check's name.

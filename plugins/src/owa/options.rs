@@ -6,7 +6,7 @@ use shared::tls::{DaysLeft, Expected};
 use super::vdir::Vdir;
 
 /// What is asked of the server.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Options {
     /// The virtual directories that must be healthy; at least one.
     pub vdirs: Vec<Vdir>,
@@ -23,10 +23,16 @@ pub struct Options {
 }
 
 /// What is asked of the certificate.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Certificate {
     /// The name that it must be for; unset, any name will do.
     pub name: Option<Expected>,
     /// How long it must still be valid.
     pub days: Option<DaysLeft>,
+}
+
+/// Whether `text` is a name as DNS has them, which the TLS library takes and a header can carry.
+pub fn is_host_name(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    Expected::host(text).is_some() && text.len() <= 253 && text.bytes().all(plain)
 }

@@ -9,4 +9,5 @@ pub mod owa;
 mod recorded;
 mod session;
 pub mod smtp;
+mod trust;
 pub mod x224;

@@ -52,6 +52,7 @@ pub fn judge(target: &Target, options: &Options, evidence: &Evidence) -> Verdict
             certificate.days,
             now,
         );
+        verdict.advisories.extend(distrust(session, evidence));
     }
     if let Some(worst) = replies(evidence).filter_map(skew).max_by_key(Skew::apart) {
         verdict.facts.insert("clock_skew".to_owned(), worst.words());
@@ -220,6 +221,26 @@ fn different(values: impl Iterator<Item = String>) -> Vec<String> {
         }
     }
     different
+}
+
+/// Browsers and Outlook refuse a certificate that they have no reason to trust.
+fn distrust(session: &Session, evidence: &Evidence) -> Option<Advisory> {
+    let why = evidence.first.distrust.as_deref()?;
+    let issuer = match (session.leaf.self_signed, session.leaf.issuer.as_str()) {
+        (true, _) => "itself",
+        (false, "") => "an authority without a name",
+        (false, issuer) => issuer,
+    };
+    Some(Advisory {
+        advice: Advice::Certificate,
+        condition: Condition::Degraded,
+        enforced: Condition::Failed,
+        kind: Kind::Certificate,
+        summary: format!(
+            "the chain of certificates is not trusted here: {why} (issued by {issuer}); send the \
+             intermediate certificates, or install the authority on this machine (/etc/ssl/certs)"
+        ),
+    })
 }
 
 fn slowness(options: &Options, total: Duration) -> Option<Advisory> {

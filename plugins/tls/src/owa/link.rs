@@ -18,6 +18,7 @@ use tokio_openssl::SslStream;
 use super::witness::{Witness, Witnessed};
 use crate::handshake::{self, Broken, Established};
 use crate::recorded::Recorded;
+use crate::trust;
 
 type Stream = TokioIo<Witnessed<SslStream<Recorded<TcpStream>>>>;
 
@@ -108,6 +109,7 @@ async fn climb(
     let Established { stream, session } =
         shaken.map_err(|Broken { fault, received }| Outcome::NoTls { fault, received })?;
     opening.session = Some((Box::new(session), SystemTime::now()));
+    opening.distrust = trust::distrust(stream.ssl());
     over(stream).await.map_err(|error| Outcome::NoHead {
         ending: Ending::NotHttp(error.to_string()),
         received: 0,

@@ -1,0 +1,63 @@
+//! Whether the chain of certificates is trusted.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use lookalike::certificate::{Certificate, Wish};
+use lookalike::iis::Iis;
+use serde_json::Value;
+
+use crate::ask::{HOST, SERVER, check};
+
+fn serving(certificate: Certificate) -> Iis {
+    Iis::listen(SocketAddr::from(([127, 0, 0, 1], 0)), SERVER, certificate).unwrap()
+}
+
+fn verdict_trusting(iis: &Iis, file: &Path) -> Value {
+    let output = check(iis.address(), "")
+        .env("SSL_CERT_FILE", file)
+        .output()
+        .unwrap();
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
+}
+
+#[test]
+fn a_chain_to_an_authority_of_this_machine_is_healthy_and_any_other_is_not() {
+    let of = |name| Wish {
+        is_authority: true,
+        ..Wish::of(name)
+    };
+    let (ours, other) = (of("Ours").issue().unwrap(), of("Other").issue().unwrap());
+    let issued = Wish {
+        issuer: Some(&ours),
+        ..Wish::of(HOST)
+    };
+    let iis = serving(issued.issue().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("authority.pem");
+    let trust = |authority: &Certificate| {
+        std::fs::write(&file, authority.certificate.to_pem().unwrap()).unwrap();
+        verdict_trusting(&iis, &file)
+    };
+    let trusted = trust(&ours);
+    assert_eq!(trusted["condition"], "healthy", "{trusted}");
+    let distrusted = trust(&other);
+    assert_eq!(distrusted["condition"], "degraded", "{distrusted}");
+    let summary = distrusted["summary"].as_str().unwrap();
+    assert!(summary.contains("issued by Ours"), "{summary}");
+    assert!(
+        summary.contains("unable to get local issuer certificate"),
+        "{summary}"
+    );
+}
+
+#[test]
+fn a_self_signed_certificate_is_told_as_one_and_takes_no_server_out_unless_enforced() {
+    let iis = serving(Wish::of(HOST).issue().unwrap());
+    let run = |words: &str| check(iis.address(), words).output().unwrap();
+    let said = String::from_utf8(run("").stdout).unwrap();
+    assert!(said.contains("issued by itself"), "{said}");
+    assert_eq!(run("-m keepalived").status.code(), Some(0));
+    let enforced = run("-m keepalived --enforce certificate");
+    assert_eq!(enforced.status.code(), Some(1));
+}
