@@ -3,6 +3,7 @@
 use shared::threshold::Thresholds;
 use shared::tls::{DaysLeft, Expected};
 
+use super::logon::Logon;
 use super::vdir::Vdir;
 
 /// What is asked of the server.
@@ -18,6 +19,8 @@ pub struct Options {
     pub expect_server: Option<String>,
     /// Advisory: what is asked of the certificate.
     pub certificate: Certificate,
+    /// Who logs on, where somebody does.
+    pub logon: Option<Logon>,
     /// Advisory: how long the whole check may take, in seconds.
     pub time: Thresholds,
 }

@@ -12,6 +12,7 @@ mod ask;
 mod catalogue;
 mod faults;
 mod hook;
+mod logon;
 mod nginx;
 mod peers;
 mod several;

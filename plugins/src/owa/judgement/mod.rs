@@ -2,6 +2,7 @@
 
 mod answer;
 mod connection;
+mod logon;
 
 use std::time::{Duration, SystemTime};
 
@@ -12,7 +13,7 @@ use shared::text::spoken;
 use shared::tls::{Session, advisories, days_left};
 use shared::verdict::{Advice, Advisory, Condition, Finding, Kind, Share, Verdict};
 
-use super::evidence::{Asked, Evidence, Outcome, Reply};
+use super::evidence::{Asked, Attempt, Evidence, Outcome, Reply};
 use super::{NAME, Options, wire};
 
 /// How far the server's clock may be away before a human should look at it. Logons by Kerberos end
@@ -28,9 +29,11 @@ pub fn judge(target: &Target, options: &Options, evidence: &Evidence) -> Verdict
         .iter()
         .filter_map(|asked| Some((asked, of_one(target, options, asked)?)))
         .collect();
-    let finding = of_all(target, options, evidence, &found);
+    let health = of_all(target, options, evidence, &found);
+    let logon = logon::judge(target, options, &evidence.logon);
+    let finding = with_logon(health, logon.as_ref());
     let mut verdict = Verdict::new(NAME, &target.name, Some(target.address.port()), finding);
-    let ill = found.iter().map(|(_, finding)| finding);
+    let ill = found.iter().map(|(_, finding)| finding).chain(&logon);
     verdict.details = ill
         .filter(|other| !is_well(other) && !verdict.summary.starts_with(&other.summary))
         .map(|other| other.summary.clone())
@@ -79,6 +82,26 @@ fn of_one(target: &Target, options: &Options, asked: &Asked) -> Option<Finding> 
             beginning,
         } => connection::no_head(target, asked, ending, *received, beginning),
     })
+}
+
+/// The worse of both; a logon that works is told beside health.
+fn with_logon(health: Finding, logon: Option<&Finding>) -> Finding {
+    match logon {
+        None => health,
+        Some(logon) if logon.condition > health.condition => logon.clone(),
+        Some(logon) if is_well(&health) => Finding {
+            summary: format!("{}; {}", health.summary, logon.summary),
+            ..health
+        },
+        Some(_) => health,
+    }
+}
+
+/// Whether a password may be sent: to a healthy server only, and the one that is expected.
+pub fn may_log_on(target: &Target, options: &Options, asked: &[Asked]) -> bool {
+    let finding = |asked: &Asked| of_one(target, options, asked);
+    let well = |asked| finding(asked).is_some_and(|finding| is_well(&finding));
+    !asked.is_empty() && asked.iter().all(well)
 }
 
 /// The worst of them, and how much works beside it.
@@ -185,6 +208,9 @@ fn perfdata(options: &Options, evidence: &Evidence) -> Vec<Value> {
         .iter()
         .filter(|asked| matches!(asked.outcome, Outcome::Replied(_)));
     values.extend(answered.map(|asked| Value::seconds(&asked.vdir.label(), asked.took)));
+    if let Attempt::Tried { asked, .. } = &evidence.logon {
+        values.push(Value::seconds("logon", asked.took));
+    }
     if let Some((session, now)) = &first.session {
         let now = UnixTime::from(*now);
         values.push(days_left(&session.leaf, options.certificate.days, now));
@@ -201,11 +227,23 @@ fn facts(evidence: &Evidence) -> Vec<(String, String)> {
         ("server_build", of(|reply| reply.head.build.clone())),
         ("http_server", of(|reply| reply.head.server.clone())),
         ("http_connections", vec![evidence.connections.to_string()]),
+        ("logged_off", logged_off(evidence)),
     ]
     .into_iter()
     .filter(|(_, values)| !values.is_empty())
     .map(|(name, values)| (name.to_owned(), values.join(", ")))
     .collect()
+}
+
+/// Whether the session that was begun has ended.
+fn logged_off(evidence: &Evidence) -> Vec<String> {
+    match evidence.logon {
+        Attempt::Tried {
+            logged_off: Some(done),
+            ..
+        } => vec![if done { "yes" } else { "no" }.to_owned()],
+        _ => Vec::new(),
+    }
 }
 
 /// The servers that the health pages name.
@@ -320,5 +358,7 @@ fn transcript(options: &Options, evidence: &Evidence) -> Vec<String> {
         };
         vec![sent, received]
     });
-    lines.collect()
+    lines
+        .chain(logon::transcribed(options, &evidence.logon))
+        .collect()
 }
