@@ -110,6 +110,7 @@ pub(super) struct Owa {
     pub(super) port: Placed<i64>,
     pub(super) expect_server: Placed<String>,
     pub(super) certificate: Placed<String>,
+    pub(super) require_trust: Placed<bool>,
 }
 
 /// `[servers.NAME]`

@@ -34,6 +34,9 @@ pub struct Arguments {
     /// Warn, or be critical, when the certificate has fewer days left
     #[arg(long, value_name = "WARN[,CRIT]")]
     certificate: Option<DaysLeft>,
+    /// The certificate's chain must lead to an authority that this machine knows
+    #[arg(long)]
+    require_trust: bool,
     /// Log on to Outlook on the web as this user, by its form, and off again
     #[arg(long, value_name = "USER")]
     logon_user: Option<String>,
@@ -113,6 +116,7 @@ impl Arguments {
             certificate: Certificate {
                 name: sni.as_deref().and_then(Expected::host),
                 days: self.certificate,
+                require_trust: self.require_trust,
             },
             sni,
             http_host,

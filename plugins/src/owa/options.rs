@@ -32,6 +32,10 @@ pub struct Certificate {
     pub name: Option<Expected>,
     /// How long it must still be valid.
     pub days: Option<DaysLeft>,
+    /// Whether its chain must lead to an authority that this machine knows. Otherwise that is told
+    /// and changes nothing: Exchange installs a certificate that nobody knows, and the authority
+    /// of a company need not be known to its directors.
+    pub require_trust: bool,
 }
 
 /// Whether `text` is a name as DNS has them, which the TLS library takes and a header can carry.

@@ -14,7 +14,7 @@ fn serving(certificate: Certificate) -> Iis {
 }
 
 fn verdict_trusting(iis: &Iis, file: &Path) -> Value {
-    let output = check(iis.address(), "")
+    let output = check(iis.address(), "--require-trust")
         .env("SSL_CERT_FILE", file)
         .output()
         .unwrap();
@@ -52,12 +52,24 @@ fn a_chain_to_an_authority_of_this_machine_is_healthy_and_any_other_is_not() {
 }
 
 #[test]
-fn a_self_signed_certificate_is_told_as_one_and_takes_no_server_out_unless_enforced() {
+fn a_self_signed_certificate_is_told_and_changes_nothing_unless_trust_is_required() {
     let iis = serving(Wish::of(HOST).issue().unwrap());
-    let run = |words: &str| check(iis.address(), words).output().unwrap();
-    let said = String::from_utf8(run("").stdout).unwrap();
-    assert!(said.contains("issued by itself"), "{said}");
-    assert_eq!(run("-m keepalived").status.code(), Some(0));
-    let enforced = run("-m keepalived --enforce certificate");
-    assert_eq!(enforced.status.code(), Some(1));
+    let code = |words: &str| check(iis.address(), words).output().unwrap().status.code();
+    let verdict = crate::ask::verdict(iis.address(), "");
+    crate::ask::assert_found(
+        &verdict,
+        "healthy ok",
+        "(not trusted here: self-signed certificate)",
+    );
+    assert_eq!(
+        verdict["facts"]["certificate_trust"],
+        "self-signed certificate"
+    );
+    let verdict = crate::ask::verdict(iis.address(), "--require-trust");
+    crate::ask::assert_found(&verdict, "degraded certificate", "issued by itself");
+    assert_eq!(code("--require-trust -m keepalived"), Some(0));
+    assert_eq!(
+        code("--require-trust -m keepalived --enforce certificate"),
+        Some(1)
+    );
 }

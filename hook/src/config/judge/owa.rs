@@ -24,6 +24,10 @@ pub(super) fn judge(written: &Spanned<file::Owa>, faults: &mut Vec<Fault>) -> Pr
             certificate: Certificate {
                 name: Expected::host(&host),
                 days: certificate(&written.certificate, faults),
+                require_trust: written
+                    .require_trust
+                    .as_ref()
+                    .is_some_and(|wanted| *wanted.as_ref()),
             },
             sni: Some(host.clone()),
             http_host: host,

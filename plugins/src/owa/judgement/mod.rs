@@ -55,7 +55,8 @@ pub fn judge(target: &Target, options: &Options, evidence: &Evidence) -> Verdict
             certificate.days,
             now,
         );
-        verdict.advisories.extend(distrust(session, evidence));
+        let distrust = distrust(session, evidence).filter(|_| certificate.require_trust);
+        verdict.advisories.extend(distrust);
     }
     if let Some(worst) = replies(evidence).filter_map(skew).max_by_key(Skew::apart) {
         verdict.facts.insert("clock_skew".to_owned(), worst.words());
@@ -159,7 +160,12 @@ fn all_well(target: &Target, evidence: &Evidence) -> Finding {
         return over_retired(session, &summary);
     }
     let until = session.leaf.not_after;
-    summary.push_str(&format!(", {}, certificate until {until}", session.version));
+    let untrusted = evidence.first.distrust.as_deref();
+    let trust = untrusted.map_or_else(String::new, |why| format!(" (not trusted here: {why})"));
+    summary.push_str(&format!(
+        ", {}, certificate until {until}{trust}",
+        session.version
+    ));
     Finding::new(Condition::Healthy, Kind::Ok, summary)
 }
 
@@ -228,11 +234,19 @@ fn facts(evidence: &Evidence) -> Vec<(String, String)> {
         ("http_server", of(|reply| reply.head.server.clone())),
         ("http_connections", vec![evidence.connections.to_string()]),
         ("logged_off", logged_off(evidence)),
+        ("certificate_trust", trust(evidence)),
     ]
     .into_iter()
     .filter(|(_, values)| !values.is_empty())
     .map(|(name, values)| (name.to_owned(), values.join(", ")))
     .collect()
+}
+
+/// Whether the chain of certificates is trusted, or why not.
+fn trust(evidence: &Evidence) -> Vec<String> {
+    let seen = evidence.first.session.iter();
+    let why = evidence.first.distrust.as_deref().unwrap_or("yes");
+    seen.map(|_| why.to_owned()).collect()
 }
 
 /// Whether the session that was begun has ended.
