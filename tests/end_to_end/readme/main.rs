@@ -108,7 +108,9 @@ fn mail(line: &str) {
 /// The web check against a look-alike that listens, as root, on the port of HTTPS.
 fn web(line: &str) {
     let address = std::net::Ipv4Addr::new(127, 91, 0, 1);
-    let certificate = Wish::of("mail.example.test").issue().expect("a certificate");
+    let certificate = Wish::of("mail.example.test")
+        .issue()
+        .expect("a certificate");
     Iis::listen((address, 443).into(), "ex1.example.test", certificate).expect("a look-alike");
     let output = run(&line.replace("10.0.1.1", &address.to_string()));
     let said = String::from_utf8_lossy(&output.stdout);
