@@ -45,9 +45,14 @@ pub(crate) fn built(program: &str) -> PathBuf {
 
 /// The check on an address, with the name that clients use.
 pub(crate) fn check(address: SocketAddr, words: &str) -> Command {
+    check_for("json", address, words)
+}
+
+/// The same for a host.
+pub(crate) fn check_for(mode: &str, address: SocketAddr, words: &str) -> Command {
     let mut command = Command::new(built("check_owa"));
     command
-        .args(["-m", "json", "-H", &address.ip().to_string()])
+        .args(["-m", mode, "-H", &address.ip().to_string()])
         .args(["-p", &address.port().to_string(), "--sni", HOST])
         .args(words.split_whitespace());
     command

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use lookalike::iis::{Iis, Logon, PASSWORD, Page, USER};
 use serde_json::Value;
 
-use crate::ask::{HOST, PATIENT, assert_found, check, iis};
+use crate::ask::{HOST, PATIENT, assert_found, check, check_for, iis};
 
 /// The options of one who logs on, and the file with the password.
 struct Account {
@@ -122,9 +122,7 @@ fn a_password_that_cannot_be_had_is_usage_before_any_packet() {
     ] {
         let verdict = crate::ask::verdict(iis.address(), words);
         assert_eq!(verdict["kind"], "usage", "{words}: {verdict}");
-        let nanny = check(iis.address(), &format!("{words} -m nanny"))
-            .output()
-            .unwrap();
+        let nanny = check_for("nanny", iis.address(), words).output().unwrap();
         assert_eq!(nanny.stdout, b"FAIL\n", "{words}");
     }
     assert_eq!(iis.connections(), 0);
@@ -135,14 +133,15 @@ fn the_secret_appears_in_no_output_and_in_no_process_list() {
     for logon in [Logon::Works, Logon::BadCredentials, Logon::BackEndDown] {
         let iis = iis();
         iis.log_on(logon);
-        let words = format!("{} -vvv", account(PASSWORD).words);
         for mode in ["json", "nagios", "nanny", "keepalived"] {
             let account = account(PASSWORD);
-            let words = format!("{} -vvv -m {mode}", account.words);
-            let output = check(iis.address(), &words).output().unwrap();
+            let words = format!("{} -vvv", account.words);
+            let output = check_for(mode, iis.address(), &words).output().unwrap();
             assert_secret_free(&format!("{output:?}"));
         }
-        assert!(words.contains("-vvv"));
+        let asked = iis.requests();
+        let forms = asked.iter().filter(|it| it.starts_with("POST"));
+        assert_eq!(forms.count(), 4, "each of them logged on: {asked:?}");
     }
     let hangs = crate::ask::everywhere(Page::Hangs);
     let account = account(PASSWORD);

@@ -223,8 +223,7 @@ fn peer(program: &str, address: SocketAddr) -> String {
         .expect("monitoring-plugins are installed: tests/end_to_end/install-servers");
     let text = String::from_utf8_lossy(&output.stdout);
     let line = text.lines().next().unwrap_or_default();
-    let words = line.split('|').next().unwrap_or_default();
-    let words = words.split(" - ").next().unwrap_or_default().trim();
+    let words = line.split('|').next().unwrap_or_default().trim();
     match output.status.code() {
         Some(code) => format!("{code}, {words}"),
         None => "died by a signal".to_owned(),

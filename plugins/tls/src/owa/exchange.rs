@@ -82,8 +82,9 @@ pub(super) async fn ask(mut link: Link, request: Prepared, deadline: &Deadline) 
     let from = SystemTime::now();
     let sent = link.sender.send_request(request);
     let response = match deadline.run(link.driver.drive(sent)).await {
-        Ok(Ok(response)) => response,
-        Ok(Err(error)) => return Answered::without_a_head(&link, error::ending(&error)),
+        Ok(Some(Ok(response))) => response,
+        Ok(None) => return Answered::without_a_head(&link, Ending::Closed),
+        Ok(Some(Err(error))) => return Answered::without_a_head(&link, error::ending(&error)),
         Err(expired) => return Answered::without_a_head(&link, Ending::Expired(expired)),
     };
     let between = (from, SystemTime::now());
@@ -130,9 +131,10 @@ async fn read(
 ) -> Option<Cut> {
     loop {
         let frame = match deadline.run(driver.drive(rest.frame())).await {
-            Ok(Some(Ok(frame))) => frame,
-            Ok(Some(Err(error))) => return Some(Cut::Ended(error::ending(&error))),
-            Ok(None) => return None,
+            Ok(Some(Some(Ok(frame)))) => frame,
+            Ok(Some(Some(Err(error)))) => return Some(Cut::Ended(error::ending(&error))),
+            Ok(Some(None)) => return None,
+            Ok(None) => return Some(Cut::Ended(Ending::Closed)),
             Err(expired) => return Some(Cut::Ended(Ending::Expired(expired))),
         };
         let data = frame.into_data().unwrap_or_default();
