@@ -144,15 +144,11 @@ fn story(governess: &Governess, ex1: &Exchange) -> Outcome {
 
 fn stay(governess: &Governess) -> Outcome {
     say(&format!(
-<<<<<<< HEAD
-        "It goes on until Ctrl-C. From another terminal:\n    {} status -c {}\n  \
+        "It goes on until Ctrl-C. In a browser: http://{PAGE}/, or from another terminal:\n    \
+         {} status -c {}\n  \
          Make ex1 ill yourself, in bash, and well again:\n    \
          echo 'rdp closes' >/dev/tcp/{EX1}/{CONTROL_PORT}\n    \
          echo 'rdp {HEALTHY}' >/dev/tcp/{EX1}/{CONTROL_PORT}",
-=======
-        "It goes on until Ctrl-C. In a browser: http://{PAGE}/, or from another terminal:\n    \
-         {} status -c {}",
->>>>>>> setup
         governess.program.display(),
         governess.config.display()
     ));

@@ -58,7 +58,7 @@ pub(super) struct Check {
     pub(super) x224: Placed<X224>,
     pub(super) tcp: Placed<Tcp>,
     pub(super) smtp: Placed<Smtp>,
-    pub(super) owa: Placed<Value>,
+    pub(super) owa: Placed<Owa>,
     pub(super) dns: Placed<Value>,
     pub(super) exec: Placed<Vec<Spanned<String>>>,
     pub(super) interval: Placed<String>,
@@ -100,6 +100,18 @@ pub(super) struct Smtp {
     pub(super) sni: Placed<String>,
     pub(super) certificate: Placed<String>,
     pub(super) proxy_protocol: Placed<String>,
+}
+
+/// `owa = { … }`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Owa {
+    pub(super) host: Placed<String>,
+    pub(super) vdirs: Placed<Vec<Spanned<String>>>,
+    pub(super) port: Placed<i64>,
+    pub(super) expect_server: Placed<String>,
+    pub(super) certificate: Placed<String>,
+    pub(super) require_trust: Placed<bool>,
 }
 
 /// `[servers.NAME]`

@@ -16,6 +16,7 @@ mod alert;
 mod check;
 mod keepalived;
 mod nat;
+mod owa;
 mod pair;
 mod real_path;
 mod service;

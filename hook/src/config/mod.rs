@@ -136,6 +136,13 @@ pub enum Probe {
     Tcp(Tcp),
     /// Mail by SMTP, on all ports of it.
     Smtp(plugins::smtp::Options),
+    /// The web parts of Exchange, by their health pages.
+    Owa {
+        /// TCP port on the real server.
+        port: u16,
+        /// What is asked of it.
+        options: plugins::owa::Options,
+    },
     /// Any Nagios plugin.
     Exec(Exec),
     /// Whether answers to the outside come back through this director.
@@ -222,6 +229,11 @@ impl Check {
         let mut check = self.clone();
         if let Probe::Tcp(tcp) = &mut check.probe {
             tcp.port = tcp.port.or(server.port);
+        }
+        if let Probe::Owa { options, .. } = &mut check.probe
+            && let Some(name) = &mut options.expect_server
+        {
+            *name = name.replace("{server}", &server.name);
         }
         if let Probe::X224 { options, .. } = &mut check.probe
             && let Depth::Nla {

@@ -230,7 +230,7 @@ fn mail_to_this_machine_needs_no_tls_and_elsewhere_does() {
 fn keys_of_later_versions_are_refused_as_not_yet_supported_by_name() {
     for (after, key) in [
         ("[services.exchange]\n", "sorry_server = \"10.0.1.9\""),
-        ("[checks.rdp]\n", "owa = { vdirs = [\"owa\"] }"),
+        ("[checks.rdp]\n", "dns = { names = [\"ex1\"] }"),
     ] {
         let said = refusal_with(after, &format!("{after}{key}\n"));
         let name = key.split(' ').next().expect("a key");
@@ -519,6 +519,54 @@ fn what_is_wrong_with_a_mail_check_is_named() {
     ] {
         assert_says(&refused(smtp), &["g.toml:", words]);
     }
+}
+
+#[test]
+fn the_web_check_takes_the_name_of_clients_for_handshake_and_header() {
+    let owa = "owa = { host = \"mail.example.test\", vdirs = [\"owa\", \"ews\"], \
+               expect_server = \"{server}.example.test\", certificate = \"30,7\" }";
+    let text = GOOD.replace("x224 = { port = 3389 }", owa);
+    let config = Config::parse(Path::new("g.toml"), &text).expect(owa);
+    let Probe::Owa { port, options } = config.checks[0].on(&config.servers[1]).probe else {
+        panic!("not a web check");
+    };
+    assert_eq!(port, 443);
+    assert_eq!(options.sni.as_deref(), Some("mail.example.test"));
+    assert_eq!(options.http_host, "mail.example.test");
+    assert_eq!(options.expect_server.as_deref(), Some("ex2.example.test"));
+    assert_eq!(options.vdirs.len(), 2);
+    let text = GOOD.replace("x224 = { port = 3389 }", "owa = { host = \"m.test\" }");
+    let config = Config::parse(Path::new("g.toml"), &text).expect("owa alone");
+    let Probe::Owa { options, .. } = &config.checks[0].probe else {
+        panic!("not a web check");
+    };
+    assert_eq!(options.vdirs, [plugins::owa::Vdir::default()]);
+}
+
+#[test]
+fn a_web_check_that_could_not_be_asked_for_is_refused() {
+    let with = |owa: &str| refusal_with("x224 = { port = 3389 }", &format!("owa = {owa}"));
+    assert_says(
+        &with("{ vdirs = [\"owa\"] }"),
+        &["without host", "mail.example.test"],
+    );
+    assert_says(
+        &with("{ host = \"10.0.1.1\" }"),
+        &["10.0.1.1", "not a host name"],
+    );
+    assert_says(
+        &with("{ host = \"m.test\", vdirs = [] }"),
+        &["vdirs is empty"],
+    );
+    assert_says(
+        &with("{ host = \"m.test\", vdirs = [\"a b\"] }"),
+        &["\"a b\"", "virtual directory"],
+    );
+    assert_says(
+        &with("{ host = \"m.test\", vdir = [\"owa\"] }"),
+        &["unknown key `vdir`", "did you mean `vdirs`?"],
+    );
+    assert_says(&with("{ host = \"m.test\", port = 0 }"), &["port = 0"]);
 }
 
 #[test]

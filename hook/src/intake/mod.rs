@@ -132,6 +132,14 @@ async fn probe(check: &Check, server: &Server, pacing: &mut Pacing, clock: Clock
         }
         Probe::Tcp(asked) => tcp::check(&check.name, asked, server, deadline).await,
         Probe::Smtp(options) => smtp::check(options, server, pacing, clock, deadline).await,
+        Probe::Owa { port, options } => {
+            let target = Target {
+                name: server.address.to_string(),
+                address: SocketAddr::new(server.address, *port),
+                source: None,
+            };
+            plugins_tls::owa::check(&target, options, deadline).await
+        }
         Probe::RealPath(path) => real_path::check(&check.name, path, server, deadline).await,
         Probe::Exec(program) => exec::check(&check.name, program, server, deadline).await,
     }

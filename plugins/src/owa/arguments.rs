@@ -7,7 +7,8 @@ use shared::dial::Target;
 use shared::tls::{DaysLeft, Expected};
 use shared::verdict::{Condition, Finding, Kind, Verdict};
 
-use super::options::{Certificate, Options};
+use super::logon::{Logon, PASSWORD, Secret};
+use super::options::{Certificate, Options, is_host_name};
 use super::vdir::Vdir;
 use super::{NAME, PORT};
 
@@ -33,15 +34,23 @@ pub struct Arguments {
     /// Warn, or be critical, when the certificate has fewer days left
     #[arg(long, value_name = "WARN[,CRIT]")]
     certificate: Option<DaysLeft>,
+    /// The certificate's chain must lead to an authority that this machine knows
+    #[arg(long)]
+    require_trust: bool,
+    /// Log on to Outlook on the web as this user, by its form, and off again
+    #[arg(long, value_name = "USER")]
+    logon_user: Option<String>,
+    /// The file with the user's password as its first line (default: the environment variable
+    /// CHECK_OWA_PASSWORD)
+    #[arg(long, value_name = "FILE", requires = "logon_user", value_parser = Secret::from_file)]
+    logon_password_file: Option<Secret>,
     #[command(flatten)]
     common: Common,
 }
 
-/// A name as DNS has them, which the TLS library takes and a header can carry.
 fn host_name(text: &str) -> Result<String, String> {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
-    let good = Expected::host(text).is_some() && text.len() <= 253 && text.bytes().all(plain);
-    good.then(|| text.to_owned())
+    is_host_name(text)
+        .then(|| text.to_owned())
         .ok_or_else(|| "expected a host name, such as mail.example.test".to_owned())
 }
 
@@ -56,10 +65,15 @@ fn http_host(text: &str) -> Result<String, String> {
 impl Arguments {
     /// Whom to check and what to ask. The verdict instead, where the name does not resolve.
     pub fn question(self, deadline: &Deadline) -> Result<(Target, Options), Box<Verdict>> {
-        match self.server.target(PORT, &self.common, deadline) {
-            Ok(target) => Ok((target, self.options())),
-            Err(finding) => Err(Box::new(self.verdict(finding))),
-        }
+        let refused = |finding| Box::new(self.verdict(finding));
+        let logon = self
+            .logon()
+            .map_err(|why| refused(Finding::new(Condition::Unknown, Kind::Usage, why)))?;
+        let target = self
+            .server
+            .target(PORT, &self.common, deadline)
+            .map_err(refused)?;
+        Ok((target, self.options(logon)))
     }
 
     fn verdict(&self, finding: Finding) -> Verdict {
@@ -67,7 +81,22 @@ impl Arguments {
         Verdict::new(NAME, &self.server.hostname, Some(port), finding)
     }
 
-    fn options(&self) -> Options {
+    /// Who logs on; a user without a password is refused.
+    fn logon(&self) -> Result<Option<Logon>, String> {
+        let Some(user) = &self.logon_user else {
+            return Ok(None);
+        };
+        let password = self.logon_password_file.clone();
+        let password = password.or_else(Secret::from_environment).ok_or_else(|| {
+            format!("--logon-user without a password: name a file by --logon-password-file, or set {PASSWORD}")
+        })?;
+        Ok(Some(Logon {
+            user: user.clone(),
+            password,
+        }))
+    }
+
+    fn options(&self, logon: Option<Logon>) -> Options {
         let header = self.http_host.as_deref();
         let named = |text: &str| Expected::host(text).map(|_| text.to_owned());
         // The port of a Host header is no part of the name.
@@ -87,10 +116,12 @@ impl Arguments {
             certificate: Certificate {
                 name: sni.as_deref().and_then(Expected::host),
                 days: self.certificate,
+                require_trust: self.require_trust,
             },
             sni,
             http_host,
             expect_server: self.expect_server.clone(),
+            logon,
             time: self.common.thresholds(),
         }
     }
@@ -119,12 +150,17 @@ impl Plugin for Arguments {
     }
 
     fn needs_tls(&self) -> bool {
-        true
+        // What contradicts itself is refused here, by the program that was called.
+        self.logon().is_ok()
     }
 
     async fn check(self, _: Deadline) -> Verdict {
-        let summary = "this program speaks no TLS and was asked to; please report this defect";
-        self.verdict(Finding::new(Condition::Unknown, Kind::Internal, summary))
+        let defect = "this program speaks no TLS and was asked to; please report this defect";
+        let (kind, summary) = match self.logon() {
+            Err(why) => (Kind::Usage, why),
+            Ok(_) => (Kind::Internal, defect.to_owned()),
+        };
+        self.verdict(Finding::new(Condition::Unknown, kind, summary))
     }
 }
 
@@ -134,7 +170,9 @@ mod tests {
 
     fn options(words: &str) -> Options {
         let words = std::iter::once("check_owa").chain(words.split(' '));
-        Arguments::try_parse_from(words).expect("good").options()
+        Arguments::try_parse_from(words)
+            .expect("good")
+            .options(None)
     }
 
     fn names(words: &str) -> (Option<String>, String) {

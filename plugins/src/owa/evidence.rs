@@ -19,6 +19,8 @@ pub const BODY_MOST: usize = 16 * 1024;
 pub struct Evidence {
     /// What came of each virtual directory, in the order asked for.
     pub asked: Vec<Asked>,
+    /// What came of the logon.
+    pub logon: Attempt,
     /// The first connection.
     pub first: Opening,
     /// How many connections were made.
@@ -36,6 +38,8 @@ pub struct Opening {
     pub handshake: Option<Duration>,
     /// What the TLS handshake showed, and when.
     pub session: Option<(Box<tls::Session>, SystemTime)>,
+    /// Why this machine does not trust the chain of certificates, where it does not.
+    pub distrust: Option<String>,
 }
 
 /// One virtual directory and what came of it.
@@ -47,6 +51,22 @@ pub struct Asked {
     pub outcome: Outcome,
     /// From the request, or from the start of a new connection for it, to the end of the answer.
     pub took: Duration,
+}
+
+/// A logon.
+#[derive(Debug)]
+pub enum Attempt {
+    /// Nobody was to log on, or the server was not one to send a password to.
+    NotTried,
+    /// The form was to be sent.
+    Tried {
+        /// What came of it.
+        asked: Asked,
+        /// Whether the cookies of a session came.
+        session: bool,
+        /// Whether the log-off was answered, where there was a session.
+        logged_off: Option<bool>,
+    },
 }
 
 /// What came of one request.

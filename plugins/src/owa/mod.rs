@@ -14,13 +14,14 @@
 mod arguments;
 pub mod evidence;
 mod judgement;
+pub mod logon;
 mod options;
 mod vdir;
 pub mod wire;
 
 pub use arguments::Arguments;
-pub use judgement::judge;
-pub use options::{Certificate, Options};
+pub use judgement::{judge, may_log_on};
+pub use options::{Certificate, Options, is_host_name};
 pub use vdir::Vdir;
 
 /// The check's name.

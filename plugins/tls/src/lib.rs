@@ -10,4 +10,5 @@ mod recorded;
 mod session;
 pub mod smtp;
 pub mod startup;
+mod trust;
 pub mod x224;

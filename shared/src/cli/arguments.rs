@@ -78,8 +78,12 @@ fn one_a_line(text: &str) -> Result<Vec<OsString>, String> {
     Ok(words)
 }
 
-/// A file of options, which must be short and UTF-8. A named pipe is not waited for.
-pub(super) fn read(path: &Path) -> io::Result<String> {
+/// A file of options, or of a secret, which must be short and UTF-8. A named pipe is not waited
+/// for.
+///
+/// # Errors
+/// It cannot be read, or is something else.
+pub fn read(path: &Path) -> io::Result<String> {
     let file = OpenOptions::new()
         .read(true)
         .custom_flags(libc::O_NONBLOCK)

@@ -24,6 +24,7 @@ use crate::host_mode::{Answer, HostMode, find};
 use crate::verdict::{Kind, Verdict};
 use asker::Asker;
 
+pub use arguments::read as read_file;
 pub use assistant::{PROGRAM as ASSISTANT, Request, assist};
 pub use options::{Common, Server, Timeout};
 

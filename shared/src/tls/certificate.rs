@@ -134,8 +134,8 @@ fn dates(certificate: &Certificate, wish: Option<DaysLeft>, now: UnixTime) -> Op
     // Past its end a certificate is at least worth a warning, whatever thresholds were given.
     let (condition, enforced, summary) = if now > not_after {
         let summary = format!(
-            "the certificate of {whose} expired on {not_after}, {} days ago; renew it (Windows: \
-             remove it and restart TermService)",
+            "the certificate of {whose} expired on {not_after}, {} days ago; renew it (RDP on \
+             Windows: remove it and restart TermService)",
             not_after.days_until(now)
         );
         (wished.max(Condition::Degraded), Condition::Failed, summary)

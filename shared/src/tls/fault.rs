@@ -104,7 +104,7 @@ fn silence(way: &Way<'_>) -> Finding {
         match way.received {
             0 => format!(
                 "timeout: TLS: no answer to the ClientHello from {address} in {waited}: the \
-                 service confirmed the connection and hangs in TLS (Windows: look at Schannel \
+                 service accepted the connection and hangs in TLS (Windows: look at Schannel \
                  events in the System log)"
             ),
             count => format!(

@@ -1,6 +1,7 @@
 //! What is measured. A subject is one file here and one entry in [`ALL`]; it gives one row a
 //! quantity.
 
+mod owa_run;
 mod plugin_run;
 mod plugin_run_tls;
 mod smtp_run;
@@ -47,6 +48,16 @@ pub(crate) const ALL: &[Subject] = &[
         name: "smtp_starttls",
         place: Place::Here,
         measure: smtp_run::starttls,
+    },
+    Subject {
+        name: "owa_run/check_curl",
+        place: Place::Here,
+        measure: owa_run::against_check_curl,
+    },
+    Subject {
+        name: "owa_run/check_http",
+        place: Place::Here,
+        measure: owa_run::against_check_http,
     },
     Subject {
         name: "weight_change",

@@ -7,6 +7,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use lookalike::certificate::Wish;
+use lookalike::iis::Iis;
 use lookalike::rdp::Rdp;
 use lookalike::smtp::{Connector, Smtp};
 
@@ -78,6 +80,8 @@ fn every_command_of_the_readme_does_what_it_says() {
             checks(&line, port);
         } else if line.starts_with("check_exchange_smtp ") {
             mail(&line);
+        } else if line.starts_with("check_owa ") {
+            web(&line);
         } else {
             assert!(
                 ENDS_WITH_0.iter().any(|known| line.starts_with(known)),
@@ -98,6 +102,19 @@ fn mail(line: &str) {
     let output = run(&line.replace("10.0.1.1", &address.to_string()));
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(said.starts_with("EXCHANGE_SMTP OK: "), "{line}: {said}");
+    assert_eq!(output.status.code(), Some(0), "{line}: {said}");
+}
+
+/// The web check against a look-alike that listens, as root, on the port of HTTPS.
+fn web(line: &str) {
+    let address = std::net::Ipv4Addr::new(127, 91, 0, 1);
+    let certificate = Wish::of("mail.example.test")
+        .issue()
+        .expect("a certificate");
+    Iis::listen((address, 443).into(), "ex1.example.test", certificate).expect("a look-alike");
+    let output = run(&line.replace("10.0.1.1", &address.to_string()));
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.starts_with("OWA OK: /owa, /ews "), "{line}: {said}");
     assert_eq!(output.status.code(), Some(0), "{line}: {said}");
 }
 

@@ -5,9 +5,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use shared::date::UnixTime;
 
-use super::State;
 use super::behaviour::Page;
 use super::request::Request;
+use super::{State, logon};
 
 /// What happens to the connection after an answer.
 pub(super) enum Next {
@@ -43,6 +43,9 @@ pub(super) fn give(
     let host = &request.host;
     let healthy = format!("200 OK<br/>{}", state.name);
     let mut answer = Answer::new(200, &healthy, state);
+    if let Some(answer) = of_logon(request, state) {
+        return answer.send(stream);
+    }
     if !request.is_for_health() && page != Page::Missing {
         return without_a_logon(request, state).send(stream);
     }
@@ -165,6 +168,17 @@ fn drip(stream: &mut impl Write, bytes: &[u8], gap: Duration) -> io::Result<()> 
     Ok(())
 }
 
+/// A form, or a log-off.
+fn of_logon(request: &Request, state: &State) -> Option<Answer> {
+    let behaviour = state.switched().logon;
+    let path = request.path.to_ascii_lowercase();
+    match (request.method.as_str(), path.as_str()) {
+        ("POST", "/owa/auth.owa") => Some(logon::to_form(request, behaviour, state)),
+        ("GET", "/owa/logoff.owa") => Some(logon::off(request, state)),
+        _ => None,
+    }
+}
+
 /// A request of a user who has not logged on.
 fn without_a_logon(request: &Request, state: &State) -> Answer {
     let vdir = request.vdir().to_ascii_lowercase();
@@ -179,7 +193,7 @@ fn without_a_logon(request: &Request, state: &State) -> Answer {
     answer
 }
 
-fn logon_page(host: &str, reason: u8) -> String {
+pub(super) fn logon_page(host: &str, reason: u8) -> String {
     format!("https://{host}/owa/auth/logon.aspx?url=https%3a%2f%2f{host}%2fowa&reason={reason}")
 }
 
@@ -195,7 +209,7 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    fn new(status: u16, body: &str, state: &State) -> Self {
+    pub(super) fn new(status: u16, body: &str, state: &State) -> Self {
         let host = state.name.split('.').next().unwrap_or_default();
         Self {
             status,
@@ -207,11 +221,11 @@ impl Answer {
         }
     }
 
-    fn header(&mut self, header: &str) {
+    pub(super) fn header(&mut self, header: &str) {
         self.headers.push(header.to_owned());
     }
 
-    fn redirect(&mut self, location: &str) {
+    pub(super) fn redirect(&mut self, location: &str) {
         self.status = 302;
         self.header(&format!("Location: {location}"));
         self.body = b"<html><head><title>Object moved</title></head></html>".into();

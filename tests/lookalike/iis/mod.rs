@@ -6,6 +6,7 @@
 
 mod answer;
 mod behaviour;
+mod logon;
 mod request;
 mod site;
 
@@ -17,6 +18,7 @@ use std::thread;
 use crate::certificate::Certificate;
 use crate::switch::Switchable;
 pub use behaviour::{Page, Site};
+pub use logon::Logon;
 
 /// The virtual directories of an Exchange front end.
 pub const VDIRS: [&str; 9] = [
@@ -30,6 +32,11 @@ pub const VDIRS: [&str; 9] = [
     "Microsoft-Server-ActiveSync",
     "PowerShell",
 ];
+
+/// The only user that may log on, and the password.
+pub const USER: &str = "monitor@exch.test";
+/// The password of [`USER`].
+pub const PASSWORD: &str = "Pass&w0rd=lab 1";
 
 /// A running look-alike; it serves until the process ends.
 #[derive(Clone, Debug)]
@@ -50,6 +57,7 @@ struct State {
 struct Switched {
     site: Site,
     pages: BTreeMap<&'static str, Page>,
+    logon: Logon,
     connections: usize,
     /// The first lines of the requests that came.
     requests: Vec<String>,
@@ -76,6 +84,7 @@ impl Iis {
         let switched = Switched {
             site: Site::Serves,
             pages: VDIRS.map(|vdir| (vdir, Page::Healthy)).into(),
+            logon: Logon::Works,
             connections: 0,
             requests: Vec::new(),
         };
@@ -114,6 +123,11 @@ impl Iis {
         self.state.switched().pages.insert(vdir, page);
     }
 
+    /// What happens to a logon from now on.
+    pub fn log_on(&self, logon: Logon) {
+        self.state.switched().logon = logon;
+    }
+
     /// How many connections came so far.
     pub fn connections(&self) -> usize {
         self.state.switched().connections
@@ -124,7 +138,8 @@ impl Iis {
         self.state.switched().requests.clone()
     }
 
-    /// Everything that can be switched by name: the site as `https`, and each virtual directory.
+    /// Everything that can be switched by name: the site as `https`, each virtual directory, and
+    /// the logon as `owa/logon`.
     pub fn services(&self) -> Vec<Box<dyn Switchable>> {
         let site: Box<dyn Switchable> = Box::new(SiteSwitch(self.clone()));
         let vdirs = VDIRS.map(|vdir| -> Box<dyn Switchable> {
@@ -133,7 +148,8 @@ impl Iis {
                 vdir,
             })
         });
-        std::iter::once(site).chain(vdirs).collect()
+        let logon: Box<dyn Switchable> = Box::new(LogonSwitch(self.clone()));
+        std::iter::once(site).chain(vdirs).chain([logon]).collect()
     }
 }
 
@@ -180,6 +196,27 @@ impl Switchable for PageSwitch {
     }
 }
 
+struct LogonSwitch(Iis);
+
+impl Switchable for LogonSwitch {
+    fn name(&self) -> String {
+        "owa/logon".to_owned()
+    }
+
+    fn behaviours(&self) -> Vec<&'static str> {
+        Logon::ALL.map(Logon::name).to_vec()
+    }
+
+    fn switch(&self, behaviour: &str) -> Result<(), String> {
+        let logon = Logon::ALL
+            .into_iter()
+            .find(|logon| logon.name() == behaviour);
+        self.0
+            .log_on(logon.ok_or_else(|| unknown(behaviour, &self.behaviours()))?);
+        Ok(())
+    }
+}
+
 fn unknown(behaviour: &str, known: &[&str]) -> String {
     format!(
         "there is no behaviour '{behaviour}'; known: {}",
@@ -214,7 +251,7 @@ mod tests {
         for service in iis().services() {
             let refusal = service.switch("sulks").unwrap_err();
             assert!(
-                refusal.contains("sulks") && refusal.contains("offline"),
+                refusal.contains("sulks") && refusal.contains(HEALTHY),
                 "{refusal}"
             );
         }
@@ -225,7 +262,7 @@ mod tests {
         let mut names: Vec<String> = iis().services().iter().map(|it| it.name()).collect();
         names.sort();
         names.dedup();
-        assert_eq!(names.len(), 1 + VDIRS.len());
+        assert_eq!(names.len(), 2 + VDIRS.len());
         for service in iis().services() {
             let mut names = service.behaviours();
             let all = names.len();

@@ -14,6 +14,8 @@ pub(super) struct Request {
     pub(super) host: String,
     pub(super) cookie: String,
     pub(super) body: String,
+    /// Whether the client wants the connection closed after the answer.
+    pub(super) is_last: bool,
 }
 
 impl Request {
@@ -36,6 +38,7 @@ impl Request {
         let mut words = lines.next().unwrap_or_default().split(' ');
         let method = words.next().unwrap_or_default().to_owned();
         let target = words.next().unwrap_or_default();
+        let is_old = words.next() == Some("HTTP/1.0");
         let path = target.split('?').next().unwrap_or_default().to_owned();
         let header = |wanted: &str| {
             let found = lines.clone().filter_map(|line| line.split_once(':'));
@@ -49,6 +52,8 @@ impl Request {
             method,
             path,
             host: header("host").unwrap_or_default(),
+            is_last: is_old
+                || header("connection").is_some_and(|it| it.eq_ignore_ascii_case("close")),
             cookie: header("cookie").unwrap_or_default(),
             body: String::from_utf8_lossy(&body).into_owned(),
         }))

@@ -101,6 +101,7 @@ fn requests(mut stream: SslStream<TcpStream>, state: &State) -> io::Result<()> {
     while let Some(request) = Request::read(&mut stream)? {
         let page = page(&request, state);
         match answer::give(&mut stream, &request, page, state)? {
+            Next::Request if request.is_last => break,
             Next::Request => {}
             Next::Close => break,
             Next::Reset => return reset(stream.get_ref()),

@@ -12,16 +12,14 @@ use toml::Spanned;
 use super::super::fault::Fault;
 use super::super::file::{self, Named, Placed};
 use super::super::{Check, CheckId, Exec, Probe, REAL_PATH, Server, Tcp, VirtualService};
-use super::{not_yet, number, smtp, time, word};
+use super::{not_yet, number, owa, smtp, time, word};
 use crate::health::Rules;
 
 /// How much of an answer a `tcp` check reads at most.
 const LONGEST_EXPECTATION: usize = 4096;
 
 pub(super) fn judge(name: &Spanned<String>, check: &file::Check, faults: &mut Vec<Fault>) -> Check {
-    for (key, value) in [("owa", &check.owa), ("dns", &check.dns)] {
-        not_yet(faults, key, value);
-    }
+    not_yet(faults, "dns", &check.dns);
     if name.as_ref() == REAL_PATH {
         let message = format!("[checks.{REAL_PATH}] is the name of a check of governess itself");
         faults.push(Fault::at(name.span(), message).suggest("choose another name"));
@@ -56,11 +54,11 @@ pub(super) fn judge(name: &Spanned<String>, check: &file::Check, faults: &mut Ve
 
 /// What the check does. Exactly one kind must be named.
 fn probe(name: &Spanned<String>, check: &file::Check, faults: &mut Vec<Fault>) -> Probe {
-    let later = [&check.owa, &check.dns].into_iter().flatten().count();
-    let named = later
+    let named = usize::from(check.dns.is_some())
         + usize::from(check.x224.is_some())
         + usize::from(check.tcp.is_some())
         + usize::from(check.smtp.is_some())
+        + usize::from(check.owa.is_some())
         + usize::from(check.exec.is_some());
     if named != 1 {
         let what = if named == 0 {
@@ -73,11 +71,12 @@ fn probe(name: &Spanned<String>, check: &file::Check, faults: &mut Vec<Fault>) -
                 .suggest("one section, one check, such as x224 = { port = 3389 }"),
         );
     }
-    match (&check.exec, &check.tcp, &check.smtp) {
+    match (&check.exec, &check.tcp, &check.smtp, &check.owa) {
         (Some(exec), ..) => Probe::Exec(judge_exec(exec, faults)),
-        (None, Some(written), _) => Probe::Tcp(tcp(written, faults)),
-        (None, None, Some(written)) => smtp::judge(written, faults),
-        (None, None, None) => x224(check.x224.as_ref(), faults),
+        (None, Some(written), ..) => Probe::Tcp(tcp(written, faults)),
+        (None, None, Some(written), _) => smtp::judge(written, faults),
+        (None, None, None, Some(written)) => owa::judge(written, faults),
+        (None, None, None, None) => x224(check.x224.as_ref(), faults),
     }
 }
 

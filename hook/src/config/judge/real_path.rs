@@ -53,7 +53,7 @@ fn ports(service: &VirtualService, checks: &[Check], members_keep_it: bool) -> V
         .checks
         .iter()
         .flat_map(|id| match &checks[id.0].probe {
-            Probe::X224 { port, .. } => vec![*port],
+            Probe::X224 { port, .. } | Probe::Owa { port, .. } => vec![*port],
             Probe::Tcp(tcp) => tcp.port.into_iter().collect(),
             Probe::Smtp(options) => options.ports.iter().map(|port| port.number).collect(),
             Probe::Exec(_) | Probe::RealPath(_) => Vec::new(),

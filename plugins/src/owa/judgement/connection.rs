@@ -142,5 +142,8 @@ fn recycle(asked: &Asked) -> String {
 }
 
 pub(super) fn transcribed(beginning: &[u8]) -> String {
-    format!("received '{}'", quoted(beginning, QUOTED))
+    match beginning {
+        [] => "received nothing".to_owned(),
+        beginning => format!("received '{}'", quoted(beginning, QUOTED)),
+    }
 }

@@ -1,25 +1,17 @@
 //! What the evidence says about the server: pure.
 
+mod advice;
 mod answer;
 mod connection;
+mod logon;
+mod telling;
 
-use std::time::{Duration, SystemTime};
-
-use shared::date::UnixTime;
 use shared::dial::Target;
-use shared::perfdata::Value;
-use shared::text::spoken;
-use shared::tls::{Session, advisories, days_left};
-use shared::verdict::{Advice, Advisory, Condition, Finding, Kind, Share, Verdict};
+use shared::tls::Session;
+use shared::verdict::{Condition, Finding, Kind, Share, Verdict};
 
 use super::evidence::{Asked, Evidence, Outcome, Reply};
-use super::{NAME, Options, wire};
-
-/// How far the server's clock may be away before a human should look at it. Logons by Kerberos end
-/// at 300 s (RFC 4120 section 1.6); the check is there to tell before that.
-const SKEW: Duration = Duration::from_secs(60);
-/// `Date` is in whole seconds (RFC 9110 section 5.6.7).
-const SECOND: Duration = Duration::from_secs(1);
+use super::{NAME, Options};
 
 /// The verdict.
 pub fn judge(target: &Target, options: &Options, evidence: &Evidence) -> Verdict {
@@ -28,9 +20,11 @@ pub fn judge(target: &Target, options: &Options, evidence: &Evidence) -> Verdict
         .iter()
         .filter_map(|asked| Some((asked, of_one(target, options, asked)?)))
         .collect();
-    let finding = of_all(target, options, evidence, &found);
+    let health = of_all(target, options, evidence, &found);
+    let logon = logon::judge(target, options, &evidence.logon);
+    let finding = with_logon(health, logon.as_ref());
     let mut verdict = Verdict::new(NAME, &target.name, Some(target.address.port()), finding);
-    let ill = found.iter().map(|(_, finding)| finding);
+    let ill = found.iter().map(|(_, finding)| finding).chain(&logon);
     verdict.details = ill
         .filter(|other| !is_well(other) && !verdict.summary.starts_with(&other.summary))
         .map(|other| other.summary.clone())
@@ -39,27 +33,10 @@ pub fn judge(target: &Target, options: &Options, evidence: &Evidence) -> Verdict
         working: count(found.iter().filter(|(_, finding)| is_well(finding)).count()),
         of: count(evidence.asked.len()),
     });
-    verdict.perfdata = perfdata(options, evidence);
-    verdict.facts.extend(facts(evidence));
-    verdict.transcript = transcript(options, evidence);
-    if let Some((session, now)) = &evidence.first.session {
-        verdict.facts.extend(session.facts());
-        let now = UnixTime::from(*now);
-        let Options { certificate, .. } = options;
-        verdict.advisories = advisories(
-            &session.leaf,
-            certificate.name.as_ref(),
-            certificate.days,
-            now,
-        );
-    }
-    if let Some(worst) = replies(evidence).filter_map(skew).max_by_key(Skew::apart) {
-        verdict.facts.insert("clock_skew".to_owned(), worst.words());
-        verdict.advisories.extend(worst.advisory());
-    }
-    if replies(evidence).next().is_some() {
-        verdict.advisories.extend(slowness(options, evidence.total));
-    }
+    verdict.perfdata = telling::perfdata(options, evidence);
+    verdict.facts.extend(telling::facts(evidence));
+    verdict.transcript = telling::transcript(options, evidence);
+    verdict.advisories = advice::all(options, evidence);
     verdict
 }
 
@@ -78,6 +55,26 @@ fn of_one(target: &Target, options: &Options, asked: &Asked) -> Option<Finding> 
             beginning,
         } => connection::no_head(target, asked, ending, *received, beginning),
     })
+}
+
+/// The worse of both; a logon that works is told beside health.
+fn with_logon(health: Finding, logon: Option<&Finding>) -> Finding {
+    match logon {
+        None => health,
+        Some(logon) if logon.condition > health.condition => logon.clone(),
+        Some(logon) if is_well(&health) => Finding {
+            summary: format!("{}; {}", health.summary, logon.summary),
+            ..health
+        },
+        Some(_) => health,
+    }
+}
+
+/// Whether a password may be sent: to a healthy server only, and the one that is expected.
+pub fn may_log_on(target: &Target, options: &Options, asked: &[Asked]) -> bool {
+    let finding = |asked: &Asked| of_one(target, options, asked);
+    let well = |asked| finding(asked).is_some_and(|finding| is_well(&finding));
+    !asked.is_empty() && asked.iter().all(well)
 }
 
 /// The worst of them, and how much works beside it.
@@ -124,7 +121,7 @@ fn all_well(target: &Target, evidence: &Evidence) -> Finding {
         .map(|asked| asked.vdir.to_string())
         .collect();
     let mut summary = format!("{} at {} healthy", names.join(", "), target.address);
-    let servers = servers(evidence);
+    let servers = telling::servers(evidence);
     if !servers.is_empty() {
         summary.push_str(&format!(", answered by {}", servers.join(" and ")));
     }
@@ -135,7 +132,12 @@ fn all_well(target: &Target, evidence: &Evidence) -> Finding {
         return over_retired(session, &summary);
     }
     let until = session.leaf.not_after;
-    summary.push_str(&format!(", {}, certificate until {until}", session.version));
+    let untrusted = evidence.first.distrust.as_deref();
+    let trust = untrusted.map_or_else(String::new, |why| format!(" (not trusted here: {why})"));
+    summary.push_str(&format!(
+        ", {}, certificate until {until}{trust}",
+        session.version
+    ));
     Finding::new(Condition::Healthy, Kind::Ok, summary)
 }
 
@@ -168,136 +170,4 @@ fn replies(evidence: &Evidence) -> impl Iterator<Item = &Reply> {
             Outcome::Replied(reply) => Some(reply),
             _ => None,
         })
-}
-
-/// `time`, each phase of the first connection, and what each virtual directory took.
-fn perfdata(options: &Options, evidence: &Evidence) -> Vec<Value> {
-    let mut values = vec![Value::seconds("time", evidence.total).judged_by(&options.time)];
-    let first = &evidence.first;
-    let phases = [("connect", first.connect), ("tls", first.handshake)];
-    let phases = phases
-        .into_iter()
-        .filter_map(|(label, took)| Some(Value::seconds(label, took?)));
-    values.extend(phases);
-    let answered = evidence
-        .asked
-        .iter()
-        .filter(|asked| matches!(asked.outcome, Outcome::Replied(_)));
-    values.extend(answered.map(|asked| Value::seconds(&asked.vdir.label(), asked.took)));
-    if let Some((session, now)) = &first.session {
-        let now = UnixTime::from(*now);
-        values.push(days_left(&session.leaf, options.certificate.days, now));
-    }
-    values
-}
-
-/// What the answers tell of the server; where they differ, each.
-fn facts(evidence: &Evidence) -> Vec<(String, String)> {
-    let of = |tell: fn(&Reply) -> Option<String>| different(replies(evidence).filter_map(tell));
-    [
-        ("server_name", servers(evidence)),
-        ("front_end_server", of(|reply| reply.head.front_end.clone())),
-        ("server_build", of(|reply| reply.head.build.clone())),
-        ("http_server", of(|reply| reply.head.server.clone())),
-        ("http_connections", vec![evidence.connections.to_string()]),
-    ]
-    .into_iter()
-    .filter(|(_, values)| !values.is_empty())
-    .map(|(name, values)| (name.to_owned(), values.join(", ")))
-    .collect()
-}
-
-/// The servers that the health pages name.
-fn servers(evidence: &Evidence) -> Vec<String> {
-    different(replies(evidence).filter_map(|reply| wire::healthy_server(&reply.body)))
-}
-
-fn different(values: impl Iterator<Item = String>) -> Vec<String> {
-    let mut different = Vec::new();
-    for value in values {
-        if !different.contains(&value) {
-            different.push(value);
-        }
-    }
-    different
-}
-
-fn slowness(options: &Options, total: Duration) -> Option<Advisory> {
-    let condition = options.time.judge(total.as_secs_f64());
-    (condition != Condition::Healthy).then(|| Advisory {
-        advice: Advice::Time,
-        condition,
-        enforced: condition,
-        kind: Kind::Slow,
-        summary: format!(
-            "the answers took {}, outside the range asked for",
-            spoken(total)
-        ),
-    })
-}
-
-/// How far a server's clock is from ours, at least.
-enum Skew {
-    Ahead(Duration),
-    Behind(Duration),
-}
-
-impl Skew {
-    fn apart(&self) -> Duration {
-        match self {
-            Self::Ahead(apart) | Self::Behind(apart) => *apart,
-        }
-    }
-
-    fn words(&self) -> String {
-        let side = match self {
-            Self::Ahead(_) => "ahead of",
-            Self::Behind(_) => "behind",
-        };
-        format!("{} {side}", spoken(self.apart()))
-    }
-
-    fn advisory(&self) -> Option<Advisory> {
-        (self.apart() > SKEW).then(|| Advisory {
-            advice: Advice::Skew,
-            condition: Condition::Degraded,
-            enforced: Condition::Degraded,
-            kind: Kind::Skew,
-            summary: format!(
-                "the clock of the server is {} this machine's (HTTP Date); Kerberos bears 300 s; \
-                 look at the time service of both",
-                self.words()
-            ),
-        })
-    }
-}
-
-/// The server wrote its date, cut to a whole second, after the request was sent and before the
-/// answer was read.
-fn skew(reply: &Reply) -> Option<Skew> {
-    let date = u64::try_from(reply.head.date?.0).ok()?;
-    let date = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(date))?;
-    let (from, to) = reply.between;
-    Some(match date.duration_since(to) {
-        Ok(ahead) => Skew::Ahead(ahead),
-        Err(_) => Skew::Behind(from.duration_since(date + SECOND).unwrap_or_default()),
-    })
-}
-
-/// What was asked and what came, a line each.
-fn transcript(options: &Options, evidence: &Evidence) -> Vec<String> {
-    let lines = evidence.asked.iter().flat_map(|asked| {
-        let sent = format!(
-            "sent GET {} HTTP/1.1, Host: {}",
-            asked.vdir.health_page(),
-            options.http_host
-        );
-        let received = match &asked.outcome {
-            Outcome::Replied(reply) => answer::transcribed(reply),
-            Outcome::NoHead { beginning, .. } => connection::transcribed(beginning),
-            _ => return Vec::new(),
-        };
-        vec![sent, received]
-    });
-    lines.collect()
 }

@@ -4,10 +4,11 @@ use std::time::{Duration, SystemTime};
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{ACCEPT, HOST, USER_AGENT};
+use hyper::header::{ACCEPT, CONTENT_TYPE, COOKIE, HOST, SET_COOKIE, USER_AGENT};
+use hyper::http::request::Builder;
 use hyper::{Request, Response};
-use plugins::owa::Options;
 use plugins::owa::evidence::{BODY_MOST, Cut, Ending, Outcome, Reply};
+use plugins::owa::logon;
 use plugins::owa::wire::Head;
 use shared::deadline::Deadline;
 
@@ -21,39 +22,75 @@ const AGENT: &str = concat!("check_owa/", env!("CARGO_PKG_VERSION"));
 /// can be used again.
 const REST: Duration = Duration::from_millis(250);
 
-/// Gets `path`. The connection comes back if it can carry another request.
-pub(super) async fn get(
-    link: Link,
-    path: &str,
-    options: &Options,
-    deadline: &Deadline,
-) -> (Outcome, Option<Link>) {
-    let request = Request::get(path)
-        .header(HOST, &options.http_host)
-        .header(USER_AGENT, AGENT)
-        .header(ACCEPT, "*/*")
-        .body(Full::default());
-    match request {
-        Ok(request) => ask(link, request, deadline).await,
-        Err(error) => (no_head(&link, Ending::NotHttp(error.to_string())), None),
+/// What came of a request.
+pub(super) struct Answered {
+    pub(super) outcome: Outcome,
+    /// The cookies that were set, as they are sent back.
+    pub(super) cookies: String,
+    /// The connection, if it can carry another request.
+    pub(super) link: Option<Link>,
+}
+
+impl Answered {
+    fn without_a_head(link: &Link, ending: Ending) -> Self {
+        let seen = link.witness.seen();
+        Self {
+            outcome: Outcome::NoHead {
+                ending,
+                received: seen.count,
+                beginning: seen.beginning,
+            },
+            cookies: String::new(),
+            link: None,
+        }
     }
 }
 
-async fn ask(
-    mut link: Link,
-    request: Request<Full<Bytes>>,
-    deadline: &Deadline,
-) -> (Outcome, Option<Link>) {
+/// A request, or why there can be none.
+pub(super) type Prepared = hyper::http::Result<Request<Full<Bytes>>>;
+
+pub(super) fn get(path: &str, host: &str, cookies: &str) -> Prepared {
+    with_headers(Request::get(path), host, cookies).body(Full::default())
+}
+
+pub(super) fn post(path: &str, host: &str, cookies: &str, form: String) -> Prepared {
+    with_headers(Request::post(path), host, cookies)
+        .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .body(Full::from(form))
+}
+
+fn with_headers(request: Builder, host: &str, cookies: &str) -> Builder {
+    let request = request
+        .header(HOST, host)
+        .header(USER_AGENT, AGENT)
+        .header(ACCEPT, "*/*");
+    match cookies {
+        "" => request,
+        cookies => request.header(COOKIE, cookies),
+    }
+}
+
+/// Makes a request and reads its answer.
+pub(super) async fn ask(mut link: Link, request: Prepared, deadline: &Deadline) -> Answered {
+    let request = match request {
+        Ok(request) => request,
+        Err(error) => {
+            return Answered::without_a_head(&link, Ending::NotHttp(error.to_string()));
+        }
+    };
     link.begin_request();
     let from = SystemTime::now();
     let sent = link.sender.send_request(request);
     let response = match deadline.run(link.driver.drive(sent)).await {
-        Ok(Ok(response)) => response,
-        Ok(Err(error)) => return (no_head(&link, error::ending(&error)), None),
-        Err(expired) => return (no_head(&link, Ending::Expired(expired)), None),
+        Ok(Some(Ok(response))) => response,
+        Ok(None) => return Answered::without_a_head(&link, Ending::Closed),
+        Ok(Some(Err(error))) => return Answered::without_a_head(&link, error::ending(&error)),
+        Err(expired) => return Answered::without_a_head(&link, Ending::Expired(expired)),
     };
     let between = (from, SystemTime::now());
     let head = head(&response);
+    let set = response.headers().get_all(SET_COOKIE).into_iter();
+    let cookies = logon::cookies(set.map(|value| value.as_bytes()));
     let patience = match head.status {
         200 => *deadline,
         _ => Deadline::after(REST.min(deadline.remaining())),
@@ -61,7 +98,7 @@ async fn ask(
     let mut body = Vec::new();
     let mut rest = response.into_body();
     let cut = read(&mut link.driver, &mut rest, &mut body, &patience).await;
-    let kept = match cut {
+    let link = match cut {
         None => link.kept(deadline).await,
         Some(_) => None,
     };
@@ -71,15 +108,10 @@ async fn ask(
         cut,
         between,
     };
-    (Outcome::Replied(reply), kept)
-}
-
-fn no_head(link: &Link, ending: Ending) -> Outcome {
-    let seen = link.witness.seen();
-    Outcome::NoHead {
-        ending,
-        received: seen.count,
-        beginning: seen.beginning,
+    Answered {
+        outcome: Outcome::Replied(reply),
+        cookies,
+        link,
     }
 }
 
@@ -99,9 +131,10 @@ async fn read(
 ) -> Option<Cut> {
     loop {
         let frame = match deadline.run(driver.drive(rest.frame())).await {
-            Ok(Some(Ok(frame))) => frame,
-            Ok(Some(Err(error))) => return Some(Cut::Ended(error::ending(&error))),
-            Ok(None) => return None,
+            Ok(Some(Some(Ok(frame)))) => frame,
+            Ok(Some(Some(Err(error)))) => return Some(Cut::Ended(error::ending(&error))),
+            Ok(Some(None)) => return None,
+            Ok(None) => return Some(Cut::Ended(Ending::Closed)),
             Err(expired) => return Some(Cut::Ended(Ending::Expired(expired))),
         };
         let data = frame.into_data().unwrap_or_default();

@@ -2,6 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::task::Poll;
 use std::time::SystemTime;
 
 use http_body_util::Full;
@@ -18,6 +19,7 @@ use tokio_openssl::SslStream;
 use super::witness::{Witness, Witnessed};
 use crate::handshake::{self, Broken, Established};
 use crate::recorded::Recorded;
+use crate::trust;
 
 type Stream = TokioIo<Witnessed<SslStream<Recorded<TcpStream>>>>;
 
@@ -36,15 +38,20 @@ pub(super) struct Driver {
 }
 
 impl Driver {
-    /// Drives `step`, and the connection with it.
-    pub(super) async fn drive<F: Future>(&mut self, step: F) -> F::Output {
+    /// Drives `step`, and the connection with it. Nothing comes of a step that still waits when
+    /// the connection is over.
+    pub(super) async fn drive<F: Future>(&mut self, step: F) -> Option<F::Output> {
         let mut step = pin!(step);
         poll_fn(|context| {
-            // How the connection ended shows in the step that needs it.
+            // How it ended shows in the step, if that has been told.
             if !self.is_over {
                 self.is_over = self.connection.poll_without_shutdown(context).is_ready();
             }
-            step.as_mut().poll(context)
+            match step.as_mut().poll(context) {
+                Poll::Ready(output) => Poll::Ready(Some(output)),
+                Poll::Pending if self.is_over => Poll::Ready(None),
+                Poll::Pending => Poll::Pending,
+            }
         })
         .await
     }
@@ -66,7 +73,7 @@ impl Link {
     pub(super) async fn kept(mut self, deadline: &Deadline) -> Option<Self> {
         let Self { sender, driver, .. } = &mut self;
         match deadline.run(driver.drive(sender.ready())).await {
-            Ok(Ok(())) if !driver.is_over => Some(self),
+            Ok(Some(Ok(()))) if !driver.is_over => Some(self),
             _ => None,
         }
     }
@@ -108,6 +115,7 @@ async fn climb(
     let Established { stream, session } =
         shaken.map_err(|Broken { fault, received }| Outcome::NoTls { fault, received })?;
     opening.session = Some((Box::new(session), SystemTime::now()));
+    opening.distrust = trust::distrust(stream.ssl());
     over(stream).await.map_err(|error| Outcome::NoHead {
         ending: Ending::NotHttp(error.to_string()),
         received: 0,

@@ -3,6 +3,7 @@
 mod error;
 mod exchange;
 mod link;
+mod logon;
 mod witness;
 
 use std::future::Future;
@@ -61,8 +62,10 @@ impl Asking<'_> {
             }
             (Err(_), None) => Vec::new(),
         };
+        let logon = self.log_on(&asked).await;
         Evidence {
             asked,
+            logon,
             first,
             connections: self.connections.load(Ordering::Relaxed),
             total: self.deadline.elapsed(),
@@ -154,8 +157,9 @@ impl Asking<'_> {
     }
 
     async fn get(&self, link: Link, vdir: &Vdir) -> (Outcome, Option<Link>) {
-        let path = vdir.health_page();
-        exchange::get(link, &path, self.options, &self.deadline).await
+        let request = exchange::get(&vdir.health_page(), &self.options.http_host, "");
+        let answered = exchange::ask(link, request, &self.deadline).await;
+        (answered.outcome, answered.link)
     }
 }
 
