@@ -11,36 +11,48 @@ use crate::exchange::{DELAYS, Exchange};
 
 const MOST: i64 = 16 * 1024 * 1024;
 
-/// Where the process that measures finds the server, as the options of the check.
-const ASKED: &str = "GOVERNESS_TEST_MEASURED";
+/// What the process that measures shall run: the options of the check.
+const MEASURED: &str = "GOVERNESS_TEST_MEASURED";
 
 #[test]
 fn a_reply_of_100_mb_takes_less_than_16_mib() {
     let exchange = Exchange::with(25, Behaviour::BannerEndless);
     for port in ["25/plain", "25"] {
-        // The kernel counts for a child what its parent had before `exec`, and this process has
-        // much: a fresh one measures.
-        let output = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "--ignored", "--nocapture"])
-            .arg("limits::measures_in_a_process_of_its_own")
-            .env(ASKED, format!("-H {} -p {port} -t 60", exchange.address))
-            .output()
-            .unwrap();
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let measured = text.split_once("peak ").and_then(|(_, behind)| {
-            let number = behind.split_whitespace().next()?;
-            number.parse::<i64>().ok()
-        });
-        let peak = measured.unwrap_or_else(|| panic!("{text}"));
-        println!("{port}: {peak} bytes");
+        let peak = peak_memory(&format!("-H {} -p {port} -t 60", exchange.address));
         assert!(peak < MOST, "{port}: {peak} bytes");
     }
 }
 
 #[test]
-#[ignore = "started by the test above, in a process of its own"]
-fn measures_in_a_process_of_its_own() {
-    let options = std::env::var(ASKED).unwrap();
+fn a_refused_connection_takes_less_than_16_mib() {
+    if let Ok(options) = std::env::var(MEASURED) {
+        return measure(&options);
+    }
+    let peak = peak_memory("-H 127.0.0.1 -p 1/plain");
+    assert!(peak < MOST, "{peak} bytes");
+}
+
+/// The most memory that a check that fails has, in bytes. The kernel counts for a child what its
+/// parent had before `exec`, and this process has much: a fresh one runs the test above and
+/// measures.
+fn peak_memory(options: &str) -> i64 {
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "--nocapture"])
+        .arg("limits::a_refused_connection_takes_less_than_16_mib")
+        .env(MEASURED, options)
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let measured = text.split_once("peak ").and_then(|(_, behind)| {
+        let number = behind.split_whitespace().next()?;
+        number.parse().ok()
+    });
+    let peak = measured.unwrap_or_else(|| panic!("{text}"));
+    println!("{options}: {peak} bytes");
+    peak
+}
+
+fn measure(options: &str) {
     let mut command = Command::new(built("check_exchange_smtp"));
     command.args(options.split(' ')).stdout(Stdio::null());
     // SAFETY: the closure does nothing. That there is one makes the standard library fork rather
