@@ -20,6 +20,8 @@ mod plain;
 mod proxy_protocol;
 pub mod wire;
 
+use std::time::Duration;
+
 use shared::deadline::Deadline;
 use shared::dial::Target;
 use shared::verdict::{Condition, Finding, Kind, Verdict};
@@ -33,6 +35,10 @@ pub use options::{EhloName, HostName, NamedPort, Options, Port, Ports, ProxyVers
 /// The check's name.
 pub const NAME: &str = "exchange_smtp";
 
+/// What is kept of the time for QUIT and the end of TLS on connections whose time is over, on a
+/// machine under load too.
+const PARTING: Duration = Duration::from_millis(300);
+
 /// Asks every port of a server at once, each over one connection, which is closed before this
 /// returns, to the depth that `depth` gives for it. The port in `target` does not matter.
 pub async fn ask<T: Tls>(
@@ -42,7 +48,6 @@ pub async fn ask<T: Tls>(
     depth: impl Fn(u16) -> Depth,
     deadline: &Deadline,
 ) -> Vec<PortVerdict> {
-    // What is kept back is for QUIT and for the end of TLS on connections whose time is over.
     let left = deadline.remaining();
     let talking = Deadline::after(left.saturating_sub(PARTING.min(left / 8)));
     let conversations = options.ports.iter().map(|port| {
@@ -56,9 +61,6 @@ pub async fn ask<T: Tls>(
     });
     all::all(conversations).await
 }
-
-/// What is kept of the time for an orderly end.
-const PARTING: std::time::Duration = std::time::Duration::from_millis(150);
 
 /// Checks a server as far as can be done without TLS: options that ask for more are refused as a
 /// defect of the caller's.

@@ -67,8 +67,11 @@ pub fn parse(bytes: &[u8]) -> Result<Option<(Reply, usize)>, Wrong> {
     }
 }
 
-/// The first line without its end, and what follows it.
-fn take_line(bytes: &[u8]) -> Result<Option<(&[u8], &[u8])>, Wrong> {
+/// A line without its end, and what follows it.
+type Cut<'a> = (&'a [u8], &'a [u8]);
+
+/// Cuts the first line off; nothing as long as its end has not come.
+fn take_line(bytes: &[u8]) -> Result<Option<Cut<'_>>, Wrong> {
     let within = bytes.get(..LINE_MOST).unwrap_or(bytes);
     let Some(at) = within.iter().position(|byte| *byte == b'\n') else {
         return match bytes.len() >= LINE_MOST && starts_as_reply(bytes) {

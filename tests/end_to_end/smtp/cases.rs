@@ -190,12 +190,12 @@ pub(crate) const CASES: &[Case] = &[
     case("replies", Ehlo501, "25", REFUSED, "answers EHLO with '501"),
     case("replies", MailRefused, "25", REFUSED, "null sender"),
     case("replies", QuitSilent, "25", OK, "takes MAIL FROM"),
-    case(
+    waiting(
         "proxy",
         ExpectsProxy,
         "25",
-        (Failed, Kind::ClosedEarly),
-        "closed",
+        (Failed, Kind::Silent),
+        "no SMTP greeting",
     ),
     case("certificate", CertificateExpired, "25", OK, "answers"),
     case("certificate", CertificateOtherName, "25", OK, "answers"),

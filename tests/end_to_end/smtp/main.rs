@@ -13,6 +13,7 @@ mod asking;
 mod cases;
 mod catalogue;
 mod conduct;
+mod director;
 mod exchange;
 mod limits;
 mod modes;

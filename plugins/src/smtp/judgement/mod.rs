@@ -1,7 +1,10 @@
 //! What the evidence says about each port, and about the server: pure.
 
+mod capabilities;
+mod certificate;
 mod port;
 mod reply;
+mod trouble;
 mod whole;
 
 pub use port::PortVerdict;

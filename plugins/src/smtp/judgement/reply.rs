@@ -41,12 +41,22 @@ pub(super) fn refusal(evidence: &Evidence, exchange: &Exchange) -> Option<Findin
             "it takes no mail from strangers; look at the permission groups of its receive \
              connector (AnonymousUsers)",
         ),
-        (Phase::Banner, 421) | (_, 421) => refused("it closes the connection; look at its log"),
+        (_, 421) => refused("it closes the connection; look at its log"),
         (Phase::Banner, _) => refused("it takes no mail from this machine, or none at all"),
+        (Phase::Ehlo | Phase::EhloOverTls, _) if is_masked(evidence) => refused(
+            "a firewall hides the greeting and rewrites EHLO; switch its SMTP inspection off (Cisco: \
+             no inspect esmtp)",
+        ),
         (Phase::Ehlo | Phase::EhloOverTls, _) => refused("a mail server answers EHLO with 250"),
         (Phase::Mail, _) => refused("it does not take the null sender, which every server must"),
         _ => refused("250 was expected"),
     }
+}
+
+/// Cisco's inspection puts asterisks in the place of a greeting.
+fn is_masked(evidence: &Evidence) -> bool {
+    let banner = evidence.exchange(Phase::Banner);
+    banner.is_some_and(|banner| banner.reply.says("****"))
 }
 
 fn what_it_answers(phase: Phase) -> &'static str {
