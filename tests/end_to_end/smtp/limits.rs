@@ -52,6 +52,7 @@ fn peak_memory(options: &str) -> i64 {
     peak
 }
 
+#[allow(clippy::zombie_processes, reason = "wait4 waits for it")]
 fn measure(options: &str) {
     let mut command = Command::new(built("check_exchange_smtp"));
     command.args(options.split(' ')).stdout(Stdio::null());
