@@ -72,7 +72,8 @@ impl Session {
             return Ok(());
         }
         match self.behaviour {
-            Behaviour::TlsCloses => Ok(()),
+            // With the ClientHello unread, the kernel would reset.
+            Behaviour::TlsCloses => stream.read(&mut [0; 4096]).map(|_| ()),
             Behaviour::TlsSilent => wait(&mut stream),
             Behaviour::StarttlsInjection | Behaviour::StarttlsInjectionLate => wait(&mut stream),
             _ => {
