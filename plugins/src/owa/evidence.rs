@@ -61,7 +61,7 @@ pub enum Attempt {
     /// The form was to be sent.
     Tried {
         /// What came of it.
-        asked: Asked,
+        asked: Box<Asked>,
         /// Whether the cookies of a session came.
         session: bool,
         /// Whether the log-off was answered, where there was a session.

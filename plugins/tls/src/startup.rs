@@ -8,9 +8,10 @@ use std::ptr;
 
 use openssl_sys::{OPENSSL_INIT_NO_ATEXIT, OPENSSL_init_ssl};
 
-/// The tables of names such as "aes128" for ciphers and digests: TLS finds them by number
-/// (crypto.h, `OPENSSL_INIT_NO_ADD_ALL_CIPHERS` and `OPENSSL_INIT_NO_ADD_ALL_DIGESTS`).
-const NO_NAMES: u64 = 0x10 | 0x20;
+/// The table of names such as "aes128" for ciphers: TLS finds them by number (crypto.h,
+/// `OPENSSL_INIT_NO_ADD_ALL_CIPHERS`). That of digests stays: without it the signature of no
+/// certificate can be verified, and a good chain would be told as a bad one.
+const NO_NAMES: u64 = 0x10;
 
 /// The words for errors outside of TLS, such as those of a broken certificate: their numbers are
 /// told (crypto.h, `OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS`); the words for errors of TLS are loaded.

@@ -31,11 +31,11 @@ impl Asking<'_> {
             false => None,
         };
         Attempt::Tried {
-            asked: Asked {
+            asked: Box::new(Asked {
                 vdir: Vdir::default(),
                 outcome,
                 took,
-            },
+            }),
             session,
             logged_off,
         }
