@@ -223,6 +223,8 @@ impl Director {
 pub(crate) struct Status {
     /// What is wrong with the host's set-up, by what it is wrong with.
     pub(crate) host_problems: BTreeMap<String, String>,
+    /// What keepalived believes.
+    pub(crate) keepalived: Option<Value>,
     services: Vec<ServiceStatus>,
 }
 
