@@ -64,6 +64,8 @@ async fn direct(config: Config, setup: Setup, parts: Parts) -> Result<()> {
     let (tell, told) = mpsc::channel(64);
     let mut records = records(&config)?;
     let _mail = mail(&config, &mut records, &tell, clock)?;
+    backend::prepare(&config)
+        .with_context(|| format!("creating {}", config.keepalived.files.display()))?;
     let kernel = backend::open(&config);
     let mut director = Director::start(config, kernel, records, clock.now())?;
     let period = director.config().director.reconcile_interval;

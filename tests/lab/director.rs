@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use nix::sys::signal::Signal;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -156,6 +157,12 @@ impl Director {
         )??;
         self.process = Some(process);
         Ok(())
+    }
+
+    /// SIGSTOP or SIGCONT: it hangs, and goes on.
+    pub(crate) fn signal(&self, signal: Signal) -> Outcome {
+        let process = self.process.as_ref().ok_or("governess does not run")?;
+        process.signal(signal)
     }
 
     /// Kills it with SIGKILL.

@@ -21,8 +21,17 @@ pub(crate) struct Keepalived {
 }
 
 impl Keepalived {
-    /// Accepts the configuration (`keepalived -t`) and starts with it.
+    /// Accepts the configuration (`keepalived -t`) and starts its checkers.
     pub(crate) fn start(story: &Story, place: &Namespace, config: &str) -> Outcome<Self> {
+        Self::start_part("--check", story, place, config)
+    }
+
+    /// The same with VRRP instead of checkers.
+    pub(crate) fn start_vrrp(story: &Story, place: &Namespace, config: &str) -> Outcome<Self> {
+        Self::start_part("--vrrp", story, place, config)
+    }
+
+    fn start_part(part: &str, story: &Story, place: &Namespace, config: &str) -> Outcome<Self> {
         fs::create_dir_all(FOLDER)?;
         let folder = Path::new(FOLDER);
         let file = folder.join("keepalived.conf");
@@ -36,10 +45,11 @@ impl Keepalived {
         place.run("keepalived", &["--config-test", "--use-file", &path])?;
         let mut command = Command::new("keepalived");
         command
-            .args(["--dont-fork", "--log-console", "--log-detail", "--check"])
+            .args(["--dont-fork", "--log-console", "--log-detail", part])
             .args(["--use-file", &path])
             .args(["--pid", "/run/keepalived/pid"])
-            .args(["--checkers_pid", "/run/keepalived/checkers.pid"]);
+            .args(["--checkers_pid", "/run/keepalived/checkers.pid"])
+            .args(["--vrrp_pid", "/run/keepalived/vrrp.pid"]);
         let process = Process::start(place, &mut command, &log)?;
         Ok(Self {
             process,

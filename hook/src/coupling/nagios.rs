@@ -175,12 +175,11 @@ fn write(path: &Path, left: &mut &[String]) -> io::Result<()> {
 fn line(server: &str, check: &str, verdict: &Verdict, now: SystemTime) -> String {
     let answer = HostMode::Nagios.answer(verdict, &Wishes::default());
     let said = String::from_utf8_lossy(&answer.stdout);
-    let field = |name: &str| text::one_line(name).replace(';', "_");
     let seconds = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let line = format!(
         "[{seconds}] PROCESS_SERVICE_CHECK_RESULT;{};{};{};{}",
-        field(server),
-        field(check),
+        text::one_line(server),
+        text::one_line(check),
         answer.code,
         said.lines().next().unwrap_or_default()
     );
@@ -208,7 +207,7 @@ mod tests {
         let at = UNIX_EPOCH + Duration::from_secs(1_000);
         let line = line("ex1", "rdp;2", &verdict("no\nanswer"), at);
         assert!(
-            line.starts_with("[1000] PROCESS_SERVICE_CHECK_RESULT;ex1;rdp_2;2;X224 CRITICAL: ")
+            line.starts_with("[1000] PROCESS_SERVICE_CHECK_RESULT;ex1;rdp,2;2;X224 CRITICAL: ")
         );
         assert_eq!(line.matches('\n').count(), 1);
         assert!(super::line("ex1", "rdp", &verdict(&"x".repeat(9000)), at).len() <= ONE_PIECE);

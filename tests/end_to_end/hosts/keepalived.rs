@@ -5,7 +5,7 @@ use std::process::Command;
 use crate::built::{plugins, root};
 
 /// Interfaces as the files name them, in a network namespace of their own.
-const WITH_INTERFACES: &str = "ip link add eth0 type dummy && ip link add eth1 type dummy && \
+const WITH_INTERFACES: &str = "ip link add eth0 type veth peer name eth1 && \
      ip link set eth0 up && ip link set eth1 up && exec keepalived --config-test --use-file \"$1\"";
 
 #[test]
@@ -15,7 +15,8 @@ fn keepalived_accepts_every_packaged_file_without_a_word() {
     let mut files = 0;
     for entry in std::fs::read_dir(root().join("packaging/keepalived")).unwrap() {
         let path = entry.unwrap().path();
-        if path.extension().is_none_or(|end| end != "conf") {
+        let of_keepalived = path.extension().is_some_and(|end| end == "conf");
+        if !of_keepalived {
             continue;
         }
         files += 1;

@@ -36,7 +36,7 @@ fn of_help(check: &str) -> Options {
         };
         let rest = rest.strip_prefix("--")?;
         let end = rest
-            .find(|c: char| !(c.is_ascii_lowercase() || c == '-'))
+            .find(|c: char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'))
             .unwrap_or(rest.len());
         let takes = if rest.contains('<') || rest.contains("[<") {
             Takes::AValue
@@ -45,7 +45,9 @@ fn of_help(check: &str) -> Options {
         };
         Some((rest[..end].to_owned(), takes))
     };
-    let mut options: Options = help.lines().filter_map(option).collect();
+    let (_, list) = help.split_once("\nOptions:\n").expect("a list of options");
+    let list = list.split("WHAT IT DOES").next().unwrap_or(list);
+    let mut options: Options = list.lines().filter_map(option).collect();
     for own in ["help", "version"] {
         assert!(options.remove(own).is_some(), "{check} --help: {help}");
     }

@@ -34,7 +34,7 @@ struct Cast {
 fn cast() -> Cast {
     let listen = || Rdp::listen(([127, 0, 0, 1], 0).into()).unwrap();
     let (up, down) = (listen(), listen());
-    down.behave(Behaviour::Closes);
+    down.behave(Behaviour::Hangs);
     let services = OUTCOMES.iter().map(|(name, _, _)| {
         let server = match *name {
             "up" => Some(&up),
@@ -44,7 +44,7 @@ fn cast() -> Cast {
         match server {
             Some(server) => {
                 let port = server.address().port().to_string();
-                let options = [("hostname", "127.0.0.1"), ("port", &port)];
+                let options = [("hostname", "127.0.0.1"), ("port", &port), ("timeout", "2")];
                 Service::new(name, "check_x224", &options)
             }
             None => {

@@ -14,6 +14,9 @@ use crate::topology::MARK;
 
 const TRACK_FILES: &str = include_str!("../../../packaging/keepalived/track_file.conf");
 
+/// Where keepalived's files are.
+const FOLDER: &str = "/run/governess/keepalived";
+
 /// The file that keepalived follows for ex1.
 const FILE: &str = "/run/governess/keepalived/exchange.ex1";
 
@@ -30,6 +33,8 @@ pub(super) fn keepalived_files(story: &Story) -> Outcome {
     )?;
     let mut lab = Cluster::bare(story, &config)?;
     lab.net.lb1_serves()?;
+    // As governess.tmpfiles does at boot.
+    fs::create_dir_all(FOLDER)?;
     let track_files = packaged(TRACK_FILES)?;
     let keepalived = Keepalived::start(story, &lab.net.lb1, &track_files)?;
     lab.governess.start(story)?;
@@ -58,7 +63,9 @@ pub(super) fn keepalived_files(story: &Story) -> Outcome {
 
     story.tell("governess dies, and its files with it: every server serves");
     lab.governess.kill()?;
-    fs::remove_dir_all("/run/governess/keepalived")?;
+    for file in fs::read_dir(FOLDER)? {
+        fs::remove_file(file?.path())?;
+    }
     story.until("ex1 serves", &Some(1), || weight(&lab.net.lb1, MARK, EX1))?;
 
     story.tell("governess comes back");

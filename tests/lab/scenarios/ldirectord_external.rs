@@ -2,7 +2,7 @@
 
 use crate::Outcome;
 use crate::cluster::{Cluster, EX1};
-use crate::director::CONFIG;
+use crate::director::{CONFIG, altered};
 use crate::ipvs::{ipvsadm, table};
 use crate::ldirectord;
 use crate::story::{Story, same};
@@ -11,12 +11,16 @@ pub(super) fn ldirectord_external(story: &Story) -> Outcome {
     let mut lab = Cluster::bare(story, CONFIG)?;
     lab.net.lb1_serves()?;
     let link = ldirectord::link("check_x224", "check_x224.ldirectord")?;
-    let config = format!(
-        "checktimeout = 6\ncheckinterval = 1\nquiescent = yes\n\
-         virtual = 192.168.1.35:3389\n\treal = 10.0.1.1:3389 masq\n\treal = 10.0.1.2:3389 masq\n\
-         \tscheduler = wlc\n\tprotocol = tcp\n\tchecktype = external\n\tcheckcommand = {}\n",
-        link.display()
-    );
+    let config = altered(
+        include_str!("../../../packaging/ldirectord/ldirectord.cf"),
+        &[
+            (
+                "/usr/lib/nagios/plugins/check_x224.ldirectord",
+                &link.to_string_lossy(),
+            ),
+            ("checkinterval = 5", "checkinterval = 1"),
+        ],
+    )?;
     let _ldirectord = ldirectord::start(story, &lab.net.lb1, &config)?;
     until_weight(&lab, "ex1 serves", 1)?;
 

@@ -30,6 +30,7 @@ mod repair;
 mod story;
 mod topology;
 mod unfit;
+mod vrrp_script;
 mod weights_beside_keepalived;
 mod wrong_gateway;
 
@@ -83,6 +84,7 @@ pub(crate) const ALL: &[Scenario] = &[
         ldirectord_external::ldirectord_external,
     ),
     scenario("hosts_table", hosts_table::hosts_table),
+    scenario("vrrp_script", vrrp_script::vrrp_script),
     scenario("ipv6", kinds::ipv6),
     scenario("udp", kinds::udp),
     scenario("by_address", kinds::by_address),
