@@ -15,8 +15,8 @@ pub(super) fn ldirectord_external(story: &Story) -> Outcome {
         include_str!("../../../packaging/ldirectord/ldirectord.cf"),
         &[
             (
-                "/usr/lib/nagios/plugins/check_x224.ldirectord",
-                &link.to_string_lossy(),
+                "checkcommand = /usr/lib/nagios/plugins/check_x224.ldirectord",
+                &format!("checkcommand = {}", link.display()),
             ),
             ("checkinterval = 5", "checkinterval = 1"),
         ],
