@@ -184,6 +184,8 @@ impl Director {
         let (server, check) = (&self.config.servers[server.0], &self.config.checks[check.0]);
         let of = format!("check {} of {}", check.name, server.name);
         match last.map(|(last, _)| now.since(*last)) {
+            // Another program tells of changes alone; that there was none yet is no fault.
+            None if check.is_reported() => None,
             None => Some(format!("{of} has not answered yet")),
             Some(age) if age > check.stale_after => {
                 Some(format!("{of} has not answered for {} s", age.as_secs()))
