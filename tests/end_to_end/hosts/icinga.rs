@@ -7,7 +7,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::built::{root, text};
+use crate::built::text;
 use crate::core::{Running, Service, Stored};
 
 /// An Icinga, configured and perhaps running.
@@ -136,7 +136,6 @@ impl Icinga {
 }
 
 fn frame(folder: &Path, plugins: &Path) -> String {
-    assert!(root().join("packaging/icinga2/governess.conf").exists());
     format!(
         "const NodeName = \"test\"\nconst ZoneName = NodeName\nconst PluginDir = \"{plugins}\"\n\
          include <itl>\ninclude \"{folder}/governess.conf\"\n\

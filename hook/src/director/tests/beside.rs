@@ -164,7 +164,11 @@ fn what_keepalived_believes_is_shown_and_moves_nothing() {
         .director
         .hear_keepalived(Heard::Silent("lvs.fifo: is not there".to_owned()));
     director.passes(2);
-    let beliefs = director.director.status(director.now).keepalived.expect("beliefs");
+    let beliefs = director
+        .director
+        .status(director.now)
+        .keepalived
+        .expect("beliefs");
     assert_eq!(beliefs.servers["[10.0.1.1]:none:0 in FWM 80"], false);
     assert!(beliefs.silent.is_some());
     assert_eq!(bench.kernel.weights(), [10, 20]);
