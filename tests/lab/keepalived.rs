@@ -66,11 +66,12 @@ impl Keepalived {
     /// Ends it as its operator does; it takes its services out of the table.
     pub(crate) fn stop(mut self, story: &Story) -> Outcome {
         self.process.signal(Signal::SIGTERM)?;
-        let process = std::cell::RefCell::new(&mut self.process);
-        story.until("keepalived has ended", &true, || {
-            process.borrow_mut().has_ended()
-        })?;
-        Ok(())
+        story.until_some("keepalived has ended", || {
+            match self.process.has_ended()? {
+                true => Ok(()),
+                false => Err("it still runs".into()),
+            }
+        })
     }
 
     /// Its log so far.

@@ -211,10 +211,7 @@ fn stale(names: &[String]) -> Finding {
 
 /// Weights that are not as wanted: bad where a server serves that should not, or the other way.
 fn drift(status: &Status) -> Vec<Finding> {
-    let differs = |(service, server): &(&Service, &Server)| {
-        let _ = service;
-        !server.has_the_wanted_weight()
-    };
+    let differs = |(_, server): &(&Service, &Server)| !server.has_the_wanted_weight();
     let serves_wrongly =
         |server: &Server| (server.weight_wanted == 0) != (server.weight_kernel.unwrap_or(0) == 0);
     let (bad, other): (Vec<_>, Vec<_>) = members(status)
