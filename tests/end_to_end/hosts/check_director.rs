@@ -53,14 +53,14 @@ fn the_director_is_judged_at_work_hung_and_gone_in_the_words_of_every_host() {
     std::fs::write(&config, text).unwrap();
     says(&governess, "--expect-digest 0", 1, "expected 0");
 
-    governess.ex1.behave(Behaviour::Hangs);
+    governess.ex1.behave(Behaviour::Hangs).unwrap();
     until("ex1 is out", || {
         (governess.weights()? == [0, 1]).then_some(())
     });
     says(&governess, "", 1, "exchange/ex1 down");
     says(&governess, "-m keepalived", 0, "");
     says(&governess, "--fresh -m keepalived", 0, "");
-    governess.ex1.behave(Behaviour::Confirms);
+    governess.ex1.behave(Behaviour::Confirms).unwrap();
 
     governess.signal(Signal::SIGSTOP);
     for (mode, code, words) in [

@@ -34,7 +34,7 @@ struct Cast {
 fn cast() -> Cast {
     let listen = || Rdp::listen(([127, 0, 0, 1], 0).into()).unwrap();
     let (up, down) = (listen(), listen());
-    down.behave(Behaviour::Hangs);
+    down.behave(Behaviour::Hangs).unwrap();
     let services = OUTCOMES.iter().map(|(name, _, _)| {
         let server = match *name {
             "up" => Some(&up),

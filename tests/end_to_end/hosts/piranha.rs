@@ -51,7 +51,7 @@ fn the_packaged_line_takes_a_server_out_and_back() {
         (Behaviour::Hangs, Judged::Down),
         (Behaviour::Confirms, Judged::Up),
     ] {
-        rdp.behave(behaviour);
+        rdp.behave(behaviour).unwrap();
         let answer = nanny.ask(PATIENCE);
         assert_eq!((answer.judged, answer.log), (judged, None), "{behaviour:?}");
     }
