@@ -5,6 +5,7 @@
 
 pub mod clock;
 pub mod config;
+pub mod coupling;
 pub mod director;
 pub mod health;
 pub mod host;

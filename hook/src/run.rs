@@ -13,11 +13,14 @@ use tokio::time::MissedTickBehavior;
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::coupling::fifo::{self, Heard};
+use crate::coupling::nagios::CommandFile;
 use crate::director::record::Intents;
 use crate::director::wishes::Wishes;
 use crate::director::{Director, Records, Report};
 use crate::host::{self, HostEvent, Keepers, Parts};
 use crate::intake;
+use crate::intake::reported::{self, Reported};
 use crate::kernel::backend;
 use crate::operate::control::{self, Asked, Request};
 use crate::operate::journal::Journal;
@@ -61,6 +64,8 @@ async fn direct(config: Config, setup: Setup, parts: Parts) -> Result<()> {
     let (tell, told) = mpsc::channel(64);
     let mut records = records(&config)?;
     let _mail = mail(&config, &mut records, &tell, clock)?;
+    backend::prepare(&config)
+        .with_context(|| format!("creating {}", config.keepalived.files.display()))?;
     let kernel = backend::open(&config);
     let mut director = Director::start(config, kernel, records, clock.now())?;
     let period = director.config().director.reconcile_interval;
@@ -71,7 +76,67 @@ async fn direct(config: Config, setup: Setup, parts: Parts) -> Result<()> {
     };
     let keepers =
         Keepers::start(setup, parts, (tell, told), period, clock).context("starting a thread")?;
-    follow(&mut director, listener, looks, keepers, clock).await
+    let beside = Beside::start(&mut director, clock)?;
+    follow(&mut director, listener, looks, keepers, beside, clock).await
+}
+
+/// What comes from programs beside us, and goes to them.
+struct Beside {
+    reported: Reported,
+    command_file: Option<CommandFile>,
+    command_file_events: mpsc::Receiver<HostEvent>,
+    keepalived: mpsc::Receiver<Heard>,
+}
+
+impl Beside {
+    /// Takes up what was reported before, and begins to listen.
+    fn start(director: &mut Director, clock: Clock) -> Result<Self> {
+        let path = director.config().director.state_dir.join("reported.json");
+        let reported =
+            Reported::open(&path).with_context(|| format!("opening {}", path.display()))?;
+        for report in reported.reports(director.config()) {
+            director.take(&report, clock.now());
+        }
+        let (tell, keepalived) = mpsc::channel(64);
+        if let Some(fifo) = director.config().keepalived.fifo.clone() {
+            tokio::spawn(fifo::read(fifo, tell));
+        }
+        let (events, command_file_events) = mpsc::channel(16);
+        let command_file = director.config().command_file.clone();
+        let command_file = command_file
+            .map(|path| CommandFile::start(path, events))
+            .transpose()
+            .context("starting a thread")?;
+        Ok(Self {
+            reported,
+            command_file,
+            command_file_events,
+            keepalived,
+        })
+    }
+
+    /// Gives a verdict to the monitoring core that is to have it.
+    fn give(&self, config: &Config, report: &Report) {
+        if let Some(file) = &self.command_file {
+            let server = &config.servers[report.server.0].name;
+            let check = &config.checks[report.check.0].name;
+            file.give(server, check, &report.verdict);
+        }
+    }
+
+    /// Takes in what another program found.
+    fn take(&mut self, director: &mut Director, result: &reported::Result, clock: Clock) -> Value {
+        let report = match result.report(director.config()) {
+            Ok(report) => report,
+            Err(why) => return json!({ "error": why }),
+        };
+        director.take(&report, clock.now());
+        match self.reported.keep(result) {
+            Ok(()) => json!({ "taken": true }),
+            Err(error) => json!({ "error": format!(
+                "taken, but not kept for the next start: reported.json in state_dir: {error}") }),
+        }
+    }
 }
 
 /// The control socket's file, gone with the director.
@@ -132,6 +197,7 @@ async fn follow(
     listener: UnixListener,
     mut looks: mpsc::Receiver<Look>,
     mut keepers: Keepers,
+    mut beside: Beside,
     clock: Clock,
 ) -> Result<()> {
     let mut signals = Signals::listen()?;
@@ -143,10 +209,15 @@ async fn follow(
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            Some(report) = reports.recv() => director.take(&report, clock.now()),
+            Some(report) = reports.recv() => {
+                beside.give(director.config(), &report);
+                director.take(&report, clock.now());
+            }
+            Some(heard) = beside.keepalived.recv() => director.hear_keepalived(heard),
+            Some(event) = beside.command_file_events.recv() => director.host_event(event),
             _ = ticks.tick() => director.tick(clock.now()),
             Some((request, answer)) = asked.recv() => {
-                let _ = answer.send(reply(director, &request, clock));
+                let _ = answer.send(reply(director, &mut beside, &request, clock));
             }
             Some(seen) = looks.recv() => {
                 let _ = seen.send(director.status(clock.now()));
@@ -165,10 +236,12 @@ async fn follow(
     }
 }
 
-fn reply(director: &mut Director, request: &Request, clock: Clock) -> Value {
+fn reply(director: &mut Director, beside: &mut Beside, request: &Request, clock: Clock) -> Value {
     match request {
         Request::Status => serde_json::to_value(director.status(clock.now()))
             .unwrap_or_else(|error| json!({ "error": error.to_string() })),
+        Request::Fresh => director.freshness(clock.now()),
+        Request::Report(result) => beside.take(director, result, clock),
         Request::Plan => match director.pending(clock.now()) {
             Ok(steps) => plan::reply(&steps, &host::pending(&Setup::of(director.config()))),
             Err(error) => json!({ "error": error.to_string() }),

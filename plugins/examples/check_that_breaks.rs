@@ -1,5 +1,5 @@
-//! A check with the shell of every check around it and nothing inside but a way to break down,
-//! named by its `--hostname`. Called by the name of the second program it is that one instead.
+//! A check with the shell of every check around it and nothing inside but an outcome, or a way to
+//! break down, named by its `--way` or its `--hostname`. Called by the name of the second program it is that one instead.
 //!
 //! Tests show with it that a host is answered whatever breaks. An example, so that it is never
 //! among the programs of a release build.
@@ -20,11 +20,20 @@ const NAME: &str = plugins::x224::NAME;
 struct Arguments {
     #[command(flatten)]
     server: Server,
+    /// The way to break down, where the host itself names the server
+    #[arg(long)]
+    way: Option<String>,
     /// Break down in the second program
     #[arg(long)]
     tls: bool,
     #[command(flatten)]
     common: Common,
+}
+
+impl Arguments {
+    fn way(&self) -> &str {
+        self.way.as_ref().unwrap_or(&self.server.hostname)
+    }
 }
 
 impl Plugin for Arguments {
@@ -41,7 +50,7 @@ impl Plugin for Arguments {
     }
 
     async fn check(self, _deadline: Deadline) -> Verdict {
-        break_down(&self.server.hostname)
+        break_down(self.way())
     }
 }
 
@@ -50,7 +59,7 @@ fn main() {
     if Path::new(&called).file_name() == Some(ASSISTANT.as_ref()) {
         assist(|request: Request| async move {
             match request.options::<Arguments>() {
-                Ok(arguments) => break_down(&arguments.server.hostname),
+                Ok(arguments) => break_down(arguments.way()),
                 Err(verdict) => *verdict,
             }
         })
@@ -81,11 +90,26 @@ fn break_down(way: &str) -> Verdict {
         "hang" => std::thread::sleep(Duration::from_secs(3600)),
         _ => {}
     }
-    let finding = Finding::new(
-        Condition::Maintenance,
-        Kind::Maintenance,
-        "the server says that it is in maintenance",
-    );
+    let (condition, kind, summary) = match way {
+        "up" => (Condition::Healthy, Kind::Ok, "it works"),
+        "degraded" => (Condition::Degraded, Kind::Insecure, "it works without TLS"),
+        "down" => (
+            Condition::Failed,
+            Kind::Silent,
+            "it accepts and says nothing",
+        ),
+        "unknown" => (
+            Condition::Unknown,
+            Kind::Resolve,
+            "its name does not resolve",
+        ),
+        _ => (
+            Condition::Maintenance,
+            Kind::Maintenance,
+            "the server says that it is in maintenance",
+        ),
+    };
+    let finding = Finding::new(condition, kind, summary);
     Verdict::new(NAME, "rs1", Some(3389), finding)
 }
 

@@ -5,6 +5,7 @@
 //! what follows from it for a virtual service (`hook`).
 
 pub mod ad_dns;
+pub mod director;
 pub mod owa;
 pub mod smtp;
 pub mod x224;

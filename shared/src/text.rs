@@ -51,6 +51,14 @@ pub fn one_line(text: &str) -> String {
         .collect()
 }
 
+/// FNV-1a, 64 bits: tells two configurations apart, and is the same everywhere.
+pub fn digest(text: &str) -> String {
+    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    format!("{hash:016x}")
+}
+
 /// The longest beginning of `text` of at most `most` bytes that ends between two characters.
 pub fn cut(text: &str, most: usize) -> &str {
     let mut end = most.min(text.len());

@@ -93,6 +93,12 @@ pub enum Kind {
     DnsUnexpected,
     /// DNS servers disagree.
     DnsDisagree,
+    /// A director's wishes are not in force, or its configuration is another than expected.
+    Drift,
+    /// A director keeps servers of which none is known to work.
+    FailOpen,
+    /// A director has not heard from its checks for too long.
+    Stale,
     /// Bad arguments.
     Usage,
     /// The name of the server to check does not resolve.

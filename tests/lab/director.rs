@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use nix::sys::signal::Signal;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -158,6 +159,12 @@ impl Director {
         Ok(())
     }
 
+    /// SIGSTOP or SIGCONT: it hangs, and goes on.
+    pub(crate) fn signal(&self, signal: Signal) -> Outcome {
+        let process = self.process.as_ref().ok_or("governess does not run")?;
+        process.signal(signal)
+    }
+
     /// Kills it with SIGKILL.
     pub(crate) fn kill(&mut self) -> Outcome {
         let mut process = self.process.take().ok_or("governess does not run")?;
@@ -223,6 +230,8 @@ impl Director {
 pub(crate) struct Status {
     /// What is wrong with the host's set-up, by what it is wrong with.
     pub(crate) host_problems: BTreeMap<String, String>,
+    /// What keepalived believes.
+    pub(crate) keepalived: Option<Value>,
     services: Vec<ServiceStatus>,
 }
 

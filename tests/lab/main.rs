@@ -5,6 +5,8 @@ mod cluster;
 mod director;
 mod host;
 mod ipvs;
+mod keepalived;
+mod ldirectord;
 mod namespace;
 mod plugin;
 mod process;

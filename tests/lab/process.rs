@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::{env, io};
 
-use nix::sys::signal::{Signal, killpg};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
 use crate::Outcome;
@@ -112,6 +112,12 @@ impl Process {
     /// Sends a signal to it and to the processes that it has started.
     pub(crate) fn signal_all(&self, signal: Signal) -> Outcome {
         killpg(Pid::from_raw(i32::try_from(self.child.id())?), signal)?;
+        Ok(())
+    }
+
+    /// Sends a signal to it alone.
+    pub(crate) fn signal(&self, signal: Signal) -> Outcome {
+        kill(Pid::from_raw(i32::try_from(self.child.id())?), signal)?;
         Ok(())
     }
 

@@ -28,6 +28,7 @@ pub(super) struct File {
     pub(super) nat: Option<Nat>,
     pub(super) keepalived: Option<Keepalived>,
     pub(super) alert: Option<Alert>,
+    pub(super) nagios: Option<Nagios>,
     pub(super) watch: Placed<Value>,
     pub(super) pair: Placed<Pair>,
 }
@@ -51,6 +52,13 @@ pub(super) struct Keepalived {
     pub(super) fifo: Placed<String>,
 }
 
+/// `[nagios]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Nagios {
+    pub(super) command_file: Placed<String>,
+}
+
 /// `[checks.NAME]`
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -61,6 +69,7 @@ pub(super) struct Check {
     pub(super) owa: Placed<Owa>,
     pub(super) dns: Placed<Value>,
     pub(super) exec: Placed<Vec<Spanned<String>>>,
+    pub(super) reported: Placed<Reported>,
     pub(super) interval: Placed<String>,
     pub(super) timeout: Placed<String>,
     pub(super) retry_interval: Placed<String>,
@@ -101,6 +110,10 @@ pub(super) struct Smtp {
     pub(super) certificate: Placed<String>,
     pub(super) proxy_protocol: Placed<String>,
 }
+/// `reported = {}`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Reported {}
 
 /// `owa = { … }`
 #[derive(Debug, Deserialize)]

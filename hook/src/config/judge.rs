@@ -81,6 +81,12 @@ pub(super) fn judge(file: &file::File, digest: String) -> Result<Config, Vec<Fau
         .alert
         .as_ref()
         .and_then(|alert| alert::judge(alert, &mut faults));
+    let command_file = file
+        .nagios
+        .as_ref()
+        .and_then(|nagios| nagios.command_file.as_ref());
+    absolute("command_file", &command_file.cloned(), &mut faults);
+    let command_file = command_file.map(|path| path.as_ref().into());
     if file.services.is_empty() {
         faults.push(
             Fault::at(0..0, "there is no virtual service")
@@ -97,6 +103,7 @@ pub(super) fn judge(file: &file::File, digest: String) -> Result<Config, Vec<Fau
             keepalived,
             pair,
             mail,
+            command_file,
             digest,
         })
     } else {

@@ -61,6 +61,8 @@ pub struct Config {
     pub pair: Option<Pair>,
     /// Where alerts are mailed to, if anywhere.
     pub mail: Option<Mail>,
+    /// The external command file of a monitoring core that is given our verdicts.
+    pub command_file: Option<PathBuf>,
     /// Tells two configurations apart.
     pub digest: String,
 }
@@ -145,6 +147,8 @@ pub enum Probe {
     },
     /// Any Nagios plugin.
     Exec(Exec),
+    /// Nothing: another program reports what it found.
+    Reported,
     /// Whether answers to the outside come back through this director.
     RealPath(RealPath),
 }
@@ -223,6 +227,11 @@ pub struct Check {
 }
 
 impl Check {
+    /// Whether another program reports the results.
+    pub fn is_reported(&self) -> bool {
+        matches!(self.probe, Probe::Reported)
+    }
+
     /// The check as it is run on one server: `{server}` in an expected name is that server's, and
     /// a `tcp` check without a port asks the server's own.
     pub fn on(&self, server: &Server) -> Self {
@@ -401,7 +410,8 @@ impl Config {
         }
         let file = toml::from_str(text)
             .map_err(|error| Faults::new(path, text, vec![judge::toml_fault(&error)]))?;
-        judge::judge(&file, digest(text)).map_err(|faults| Faults::new(path, text, faults))
+        judge::judge(&file, shared::text::digest(text))
+            .map_err(|faults| Faults::new(path, text, faults))
     }
 
     /// The address and port by which the kernel knows a server in a service.
@@ -409,14 +419,6 @@ impl Config {
         let server = &self.servers[server.0];
         SocketAddr::new(server.address, server.port.unwrap_or(service.port))
     }
-}
-
-/// FNV-1a, 64 bits: tells two texts apart and is the same on both directors.
-fn digest(text: &str) -> String {
-    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    format!("{hash:016x}")
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@ use std::path::Path;
 
 use super::*;
 
+mod beside;
+
 const GOOD: &str = include_str!("../../../packaging/examples/x224.toml");
 
 fn refusal(text: &str) -> String {

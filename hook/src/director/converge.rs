@@ -108,8 +108,10 @@ impl Director {
     /// How long a first judgement may take before the service stops waiting for it.
     fn patience(&self, service: ServiceId) -> Duration {
         let checks = self.config.services[service.0].checks.iter();
-        let longest = checks.map(|id| {
-            let check = &self.config.checks[id.0];
+        let own = checks
+            .map(|id| &self.config.checks[id.0])
+            .filter(|check| !check.is_reported());
+        let longest = own.map(|check| {
             let streak = (check.timeout + check.retry_interval).saturating_mul(check.rules.fall);
             check.stale_after.max(streak)
         });

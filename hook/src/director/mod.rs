@@ -3,6 +3,7 @@
 
 mod adopt;
 mod converge;
+mod freshness;
 mod management;
 mod notes;
 pub mod record;
@@ -21,6 +22,8 @@ use shared::verdict::Verdict;
 
 use crate::clock::Moment;
 use crate::config::{CheckId, Config, ServerId, ServiceId, VirtualService};
+use crate::coupling::fifo::Heard;
+use crate::coupling::keepalived::Beliefs;
 use crate::health::{self, Others, Reading, Rules, State, Streak};
 use crate::host::HostEvent;
 use crate::kernel::{KernelError, VirtualServers};
@@ -97,6 +100,7 @@ pub struct Director {
     table_error: Option<String>,
     noted_error: Option<String>,
     host_problems: BTreeMap<String, String>,
+    keepalived: Option<Beliefs>,
     started: Moment,
 }
 
@@ -150,6 +154,7 @@ impl Director {
             table_error: None,
             noted_error: None,
             host_problems: BTreeMap::new(),
+            keepalived: None,
             started: now,
         };
         director.note_start();
@@ -203,6 +208,16 @@ impl Director {
             None => self.host_problems.remove(&told.problem.thing),
         };
         self.records.journal.flush();
+    }
+
+    /// Takes in what keepalived tells of itself: to be shown, never to be acted upon.
+    pub fn hear_keepalived(&mut self, heard: Heard) {
+        let beliefs = self.keepalived.get_or_insert_default();
+        match heard {
+            Heard::Line(line) => beliefs.hear(&line),
+            Heard::Open => beliefs.silent = None,
+            Heard::Silent(why) => beliefs.silent = Some(why),
+        }
     }
 
     /// Notes the end of the run; the table stays as it is.
@@ -283,16 +298,22 @@ impl Director {
         }
     }
 
-    /// The streaks of a service's checks on one server.
+    /// The streaks of a service's checks on one server. A reported check of which nothing was ever
+    /// reported has no say: event handlers tell of changes, and a server that works has none.
     fn streaks(&self, service: ServiceId, server: ServerId) -> Vec<(Streak, Rules)> {
         let streak = |check: &CheckId| {
             let probed = self.probes.get(&(server, *check));
             let streak = probed.map(|probed| probed.streak).unwrap_or_default();
             (streak, self.config.checks[check.0].rules)
         };
+        let has_a_say = |check: &&CheckId| {
+            !self.config.checks[check.0].is_reported()
+                || self.probes.contains_key(&(server, **check))
+        };
         self.config.services[service.0]
             .checks
             .iter()
+            .filter(has_a_say)
             .map(streak)
             .collect()
     }

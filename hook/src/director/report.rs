@@ -8,32 +8,58 @@ use crate::config::{CheckId, ServerId, ServiceId};
 use crate::operate::status::{ServerStatus, ServiceStatus, Status};
 use crate::policy::Pool;
 use crate::reconcile;
-use crate::table::{Connections, ServiceKey};
+use crate::table::{Connections, ServiceKey, Table};
 
 impl Director {
     /// The state of everything; connections are counted anew, if the table can be read.
     pub fn status(&mut self, now: Moment) -> Status {
-        if let Ok(table) = self.kernel.dump() {
+        let (in_force, unseen) = match self.kernel.in_force() {
+            Ok(in_force) => (in_force, None),
+            Err(error) => (None, Some(error.to_string())),
+        };
+        let counted = match &in_force {
+            Some(table) => Some(table.clone()),
+            None => self.kernel.dump().ok(),
+        };
+        if let Some(table) = counted {
             self.count_connections(&table);
         }
         Status {
             schema: 1,
             backend: self.config.director.backend.name().to_owned(),
             config_digest: self.config.digest.clone(),
-            table_error: self.table_error.clone(),
+            table_error: self.table_error.clone().or(unseen),
+            keepalived: self.keepalived.clone(),
             host_problems: self.host_problems.clone(),
             not_ready: self.not_ready(now),
             uptime: now.since(self.started).as_secs_f64(),
             events: self.records.journal.counts(),
             latest_events: self.records.journal.latest(),
             services: (0..self.services.len())
-                .map(|id| self.service_status(ServiceId(id), now))
+                .map(|id| self.service_status(ServiceId(id), now, in_force.as_ref()))
                 .collect(),
         }
     }
 
+    /// The weight that a server has for the packets that come: where another program carries ours
+    /// into the kernel, that of the kernel.
+    fn effective_weight(
+        &self,
+        service: ServiceId,
+        server: ServerId,
+        in_force: Option<&Table>,
+    ) -> Option<u32> {
+        let Some(table) = in_force else {
+            return self.found_weight(service, server);
+        };
+        let service = &self.config.services[service.0];
+        let destination = self.config.destination(service, server);
+        let found = table.get(&service.key)?.destinations.get(&destination)?;
+        Some(found.settings.weight)
+    }
+
     /// Takes the counts alone: what else differs is for the next tick to find and put right.
-    fn count_connections(&mut self, table: &crate::table::Table) {
+    fn count_connections(&mut self, table: &Table) {
         for (key, service) in &mut self.table {
             for (address, destination) in &mut service.destinations {
                 let counted = table
@@ -45,7 +71,12 @@ impl Director {
         }
     }
 
-    fn service_status(&self, id: ServiceId, now: Moment) -> ServiceStatus {
+    fn service_status(
+        &self,
+        id: ServiceId,
+        now: Moment,
+        in_force: Option<&Table>,
+    ) -> ServiceStatus {
         let service = &self.config.services[id.0];
         let state = &self.services[id.0];
         let wanted = self.wanted(id);
@@ -61,13 +92,19 @@ impl Director {
             persistence: service.settings.persistence,
             fail_open: matches!(state.pool, Pool::FailOpen(_)),
             servers: (0..service.servers.len())
-                .map(|at| self.server_status(id, at, now))
+                .map(|at| self.server_status(id, at, now, in_force))
                 .collect(),
             foreign: foreign.map(|destination| destination.to_string()).collect(),
         }
     }
 
-    fn server_status(&self, service: ServiceId, at: usize, now: Moment) -> ServerStatus {
+    fn server_status(
+        &self,
+        service: ServiceId,
+        at: usize,
+        now: Moment,
+        in_force: Option<&Table>,
+    ) -> ServerStatus {
         let server = self.config.services[service.0].servers[at];
         let connections = self.connections(service, server);
         ServerStatus {
@@ -75,7 +112,7 @@ impl Director {
             address: self.config.servers[server.0].address.to_string(),
             health: self.services[service.0].servers[at].name().to_owned(),
             weight_wanted: self.services[service.0].wanted[at],
-            weight_kernel: self.found_weight(service, server),
+            weight_kernel: self.effective_weight(service, server, in_force),
             wish: self.records.wishes.weight(&self.target(service, server)),
             active: connections.active,
             inactive: connections.inactive,
@@ -147,6 +184,8 @@ impl Director {
         let (server, check) = (&self.config.servers[server.0], &self.config.checks[check.0]);
         let of = format!("check {} of {}", check.name, server.name);
         match last.map(|(last, _)| now.since(*last)) {
+            // Another program tells of changes alone; that there was none yet is no fault.
+            None if check.is_reported() => None,
             None => Some(format!("{of} has not answered yet")),
             Some(age) if age > check.stale_after => {
                 Some(format!("{of} has not answered for {} s", age.as_secs()))

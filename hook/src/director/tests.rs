@@ -12,6 +12,8 @@ use crate::kernel::memory::Memory;
 use crate::operate::status::{ServerStatus, ServiceStatus};
 use crate::table::{ServiceKey, Step};
 
+mod beside;
+
 const CONFIG: &str = include_str!("../../../packaging/examples/x224.toml");
 
 /// A kernel that the test can look into and reach into, as an operator with ipvsadm would.

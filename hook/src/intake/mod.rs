@@ -3,6 +3,7 @@
 mod exec;
 mod pacing;
 mod real_path;
+pub mod reported;
 mod smtp;
 mod tcp;
 
@@ -24,7 +25,10 @@ use pacing::Pacing;
 /// Starts every check on every server that some service needs it for. The first runs are spread,
 /// so that many checks do not all start at once.
 pub fn start(config: &Config, reports: &Sender<Report>, clock: Clock) {
-    for (at, (server, check)) in needed(config).into_iter().enumerate() {
+    let own = needed(config)
+        .into_iter()
+        .filter(|(_, check)| !config.checks[check.0].is_reported());
+    for (at, (server, check)) in own.enumerate() {
         let task = Task {
             ids: (server, check),
             server: config.servers[server.0].clone(),
@@ -40,7 +44,8 @@ pub fn start(config: &Config, reports: &Sender<Report>, clock: Clock) {
     }
 }
 
-fn needed(config: &Config) -> Vec<(ServerId, CheckId)> {
+/// Every check on every server that some service needs it for.
+pub(crate) fn needed(config: &Config) -> Vec<(ServerId, CheckId)> {
     let mut needed: Vec<(ServerId, CheckId)> = config
         .services
         .iter()
@@ -141,6 +146,8 @@ async fn probe(check: &Check, server: &Server, pacing: &mut Pacing, clock: Clock
             plugins_tls::owa::check(&target, options, deadline).await
         }
         Probe::RealPath(path) => real_path::check(&check.name, path, server, deadline).await,
+        // Its results come from elsewhere; it has no task.
+        Probe::Reported => std::future::pending().await,
         Probe::Exec(program) => exec::check(&check.name, program, server, deadline).await,
     }
 }

@@ -20,6 +20,18 @@ pub fn open(config: &Config) -> Box<dyn VirtualServers> {
     }
 }
 
+/// Makes what must be there before other programs look for it: keepalived watches the folder of
+/// its files and forgets them all where there is none.
+///
+/// # Errors
+/// The folder cannot be made.
+pub fn prepare(config: &Config) -> io::Result<()> {
+    match config.director.backend {
+        Backend::KeepalivedFiles => std::fs::create_dir_all(&config.keepalived.files),
+        Backend::Ipvs | Backend::Weights | Backend::Memory => Ok(()),
+    }
+}
+
 /// What tells this table from that of another boot, namespace or process.
 ///
 /// # Errors

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use serde_json::Value;
+use shared::verdict::Condition;
 
 use super::control::{self, Request};
 use super::export;
@@ -20,6 +21,7 @@ use crate::config::import::{self, Format, Remark};
 use crate::director::plan_for_healthy;
 use crate::director::wishes::Wishes;
 use crate::host;
+use crate::intake::reported;
 use crate::kernel::{backend, connections};
 use crate::setup::Setup;
 
@@ -96,6 +98,24 @@ enum Command {
         /// Also over a file that is newer here
         #[arg(long)]
         force: bool,
+    },
+    /// Take in one result that another program found, for a check with `reported = {}`.
+    /// For event handlers and for OCSP commands
+    Report {
+        /// The server's name in the configuration, or its address
+        server: String,
+        /// The check's name in the configuration
+        check: String,
+        /// 0 to 3; ok, warning, critical, unknown; or up, down, unreachable
+        #[arg(value_parser = state)]
+        state: Condition,
+        /// What the other program said
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        text: Vec<String>,
+        /// Results of the type SOFT are still being repeated, and are not taken
+        #[arg(long, value_name = "HARD|SOFT", default_value = "HARD", ignore_case = true,
+              value_parser = ["HARD", "SOFT"])]
+        state_type: String,
     },
     /// Show what the running director knows
     Status {
@@ -179,6 +199,21 @@ fn carry_out(arguments: &Arguments) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Receive { .. } => Ok(ExitCode::SUCCESS),
+        Command::Report {
+            server,
+            check,
+            state,
+            text,
+            state_type,
+        } => {
+            let result = reported::Result {
+                server: server.clone(),
+                check: check.clone(),
+                condition: *state,
+                text: text.join(" "),
+            };
+            report(&config, &result, state_type)
+        }
         Command::Status { json, watch: false } => show_status(&config, *json),
         Command::Status { json, watch: true } => watch_status(&config, *json),
     }
@@ -326,6 +361,28 @@ fn check_director() -> PathBuf {
 fn show_sessions(config: &Config) -> Result<ExitCode> {
     let connections = connections::read().context("reading /proc/net/ip_vs_conn")?;
     say(&sessions::page(config, &connections))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The words and numbers that monitoring cores have for states.
+fn state(word: &str) -> Result<Condition, String> {
+    match word.to_ascii_lowercase().as_str() {
+        "0" | "ok" | "up" => Ok(Condition::Healthy),
+        "1" | "warning" => Ok(Condition::Degraded),
+        "2" | "critical" | "down" => Ok(Condition::Failed),
+        "3" | "unknown" | "unreachable" => Ok(Condition::Unknown),
+        _ => Err("expected 0 to 3, ok, warning, critical, unknown, up, down, unreachable".into()),
+    }
+}
+
+fn report(config: &Config, result: &reported::Result, state_type: &str) -> Result<ExitCode> {
+    if state_type.eq_ignore_ascii_case("SOFT") {
+        say("not taken: a soft state is still being repeated\n")?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let socket = &config.director.control;
+    control::ask(socket, &Request::Report(result.clone()))
+        .with_context(|| format!("reporting to the director on {}", socket.display()))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -6,6 +6,7 @@ use std::os::unix::net::UnixStream as BlockingStream;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::intake::reported;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
@@ -20,6 +21,10 @@ pub enum Request {
     Status,
     /// The steps that are left to do.
     Plan,
+    /// Whether every check has answered lately.
+    Fresh,
+    /// One result that another program found.
+    Report(reported::Result),
 }
 
 /// A request with the way back to who asked.

@@ -5,6 +5,8 @@ use std::fmt::Write;
 
 use serde::{Deserialize, Serialize};
 
+use crate::coupling::keepalived::Beliefs;
+
 /// The whole state of a director.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Status {
@@ -31,6 +33,9 @@ pub struct Status {
     /// The latest of them, the newest last.
     #[serde(default)]
     pub latest_events: Vec<LatestEvent>,
+    /// What keepalived believes, where its FIFO is read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keepalived: Option<Beliefs>,
     /// The services of the configuration.
     pub services: Vec<ServiceStatus>,
 }
@@ -116,7 +121,21 @@ impl Status {
         for service in &self.services {
             service.write(&mut page);
         }
+        if let Some(beliefs) = &self.keepalived {
+            write_beliefs(beliefs, &mut page);
+        }
         page
+    }
+}
+
+fn write_beliefs(beliefs: &Beliefs, page: &mut String) {
+    let _ = writeln!(page, "\nkeepalived believes");
+    if let Some(why) = &beliefs.silent {
+        let _ = writeln!(page, "  (nothing new: {why})");
+    }
+    let word = |up: &bool| if *up { "up" } else { "down" };
+    for (name, up) in beliefs.services.iter().chain(&beliefs.servers) {
+        let _ = writeln!(page, "  {:<5} {name}", word(up));
     }
 }
 

@@ -3,6 +3,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use proptest::prelude::*;
 
 use super::*;
+
+mod weights;
 use crate::kernel::VirtualServers;
 use crate::kernel::memory::Memory;
 use crate::table::Family;

@@ -15,17 +15,23 @@ mod by_hand;
 mod foreign;
 mod governess_killed;
 mod hang;
+mod hosts_table;
+mod keepalived_files;
+mod keepalived_misc_check;
 mod kernel_table;
 mod killed;
 mod killed_at_every_step;
 mod kinds;
 mod last_one;
+mod ldirectord_external;
 mod original;
 mod reboot;
 mod repair;
 mod story;
 mod topology;
 mod unfit;
+mod vrrp_script;
+mod weights_beside_keepalived;
 mod wrong_gateway;
 
 /// A story told on fresh namespaces, and its name on the command line.
@@ -64,6 +70,21 @@ pub(crate) const ALL: &[Scenario] = &[
     scenario("address_conflict", address_conflict::address_conflict),
     scenario("wrong_gateway", wrong_gateway::wrong_gateway),
     scenario("unfit_withdraws", unfit::unfit_withdraws),
+    scenario("keepalived_files", keepalived_files::keepalived_files),
+    scenario(
+        "weights_beside_keepalived",
+        weights_beside_keepalived::weights_beside_keepalived,
+    ),
+    scenario(
+        "keepalived_misc_check",
+        keepalived_misc_check::keepalived_misc_check,
+    ),
+    scenario(
+        "ldirectord_external",
+        ldirectord_external::ldirectord_external,
+    ),
+    scenario("hosts_table", hosts_table::hosts_table),
+    scenario("vrrp_script", vrrp_script::vrrp_script),
     scenario("ipv6", kinds::ipv6),
     scenario("udp", kinds::udp),
     scenario("by_address", kinds::by_address),

@@ -24,19 +24,14 @@ pub(super) fn judge(name: &Spanned<String>, check: &file::Check, faults: &mut Ve
         let message = format!("[checks.{REAL_PATH}] is the name of a check of governess itself");
         faults.push(Fault::at(name.span(), message).suggest("choose another name"));
     }
-    // A whole conversation with a tarpit in it takes longer, and MAIL may not be sent often.
-    let (often, patient) = match check.smtp {
-        Some(_) => (30, 12),
-        None => (5, 3),
-    };
-    let (often, patient) = (Duration::from_secs(often), Duration::from_secs(patient));
-    let interval = time(faults, "interval", &check.interval, often);
+    let usual = Usual::of(check);
+    let interval = time(faults, "interval", &check.interval, usual.interval);
     let retry = Duration::from_secs(1);
     Check {
         name: name.as_ref().clone(),
         probe: probe(name, check, faults),
         interval,
-        timeout: time(faults, "timeout", &check.timeout, patient),
+        timeout: time(faults, "timeout", &check.timeout, usual.timeout),
         retry_interval: time(faults, "retry_interval", &check.retry_interval, retry),
         stale_after: time(
             faults,
@@ -45,10 +40,44 @@ pub(super) fn judge(name: &Spanned<String>, check: &file::Check, faults: &mut Ve
             interval.saturating_mul(3),
         ),
         rules: Rules {
-            fall: number(faults, "fall", &check.fall, 1..=1000, 3),
-            rise: number(faults, "rise", &check.rise, 1..=1000, 2),
+            fall: number(faults, "fall", &check.fall, 1..=1000, usual.fall),
+            rise: number(faults, "rise", &check.rise, 1..=1000, usual.rise),
         },
         enforce: enforce(&check.enforce, faults),
+    }
+}
+
+/// What holds where the file says nothing.
+struct Usual {
+    interval: Duration,
+    timeout: Duration,
+    fall: u32,
+    rise: u32,
+}
+
+impl Usual {
+    fn of(check: &file::Check) -> Self {
+        if check.reported.is_some() {
+            // The other program has repeated and counted already, and tells of changes alone. Its
+            // interval is that of Nagios and Icinga.
+            return Self {
+                interval: Duration::from_secs(300),
+                timeout: Duration::from_secs(3),
+                fall: 1,
+                rise: 1,
+            };
+        }
+        // A whole conversation with a tarpit in it takes longer, and MAIL may not be sent often.
+        let (often, patient) = match check.smtp {
+            Some(_) => (30, 12),
+            None => (5, 3),
+        };
+        Self {
+            interval: Duration::from_secs(often),
+            timeout: Duration::from_secs(patient),
+            fall: 3,
+            rise: 2,
+        }
     }
 }
 
@@ -59,7 +88,8 @@ fn probe(name: &Spanned<String>, check: &file::Check, faults: &mut Vec<Fault>) -
         + usize::from(check.tcp.is_some())
         + usize::from(check.smtp.is_some())
         + usize::from(check.owa.is_some())
-        + usize::from(check.exec.is_some());
+        + usize::from(check.exec.is_some())
+        + usize::from(check.reported.is_some());
     if named != 1 {
         let what = if named == 0 {
             "does not say what to check"
@@ -70,6 +100,9 @@ fn probe(name: &Spanned<String>, check: &file::Check, faults: &mut Vec<Fault>) -
             Fault::at(name.span(), format!("[checks.{}] {what}", name.as_ref()))
                 .suggest("one section, one check, such as x224 = { port = 3389 }"),
         );
+    }
+    if check.reported.is_some() {
+        return Probe::Reported;
     }
     match (&check.exec, &check.tcp, &check.smtp, &check.owa) {
         (Some(exec), ..) => Probe::Exec(judge_exec(exec, faults)),

@@ -56,7 +56,7 @@ fn ports(service: &VirtualService, checks: &[Check], members_keep_it: bool) -> V
             Probe::X224 { port, .. } | Probe::Owa { port, .. } => vec![*port],
             Probe::Tcp(tcp) => tcp.port.into_iter().collect(),
             Probe::Smtp(options) => options.ports.iter().map(|port| port.number).collect(),
-            Probe::Exec(_) | Probe::RealPath(_) => Vec::new(),
+            Probe::Exec(_) | Probe::RealPath(_) | Probe::Reported => Vec::new(),
         });
     let mut ports: Vec<u16> = own.chain(addressed).chain(checked).take(PORTS).collect();
     ports.dedup();

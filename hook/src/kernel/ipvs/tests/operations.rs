@@ -236,3 +236,37 @@ fn a_destination_that_is_listed_twice_is_one() {
         .unwrap();
     assert_eq!(table[&marked(80)].destinations.len(), 1);
 }
+
+fn weight_alone(script: Script, weight: u32) -> Result<bool, Option<i32>> {
+    script.play(|kernel| operation::set_weight(kernel, &marked(80), at("10.0.1.1:0"), weight))
+}
+
+#[test]
+fn a_weight_alone_is_set_on_what_is_there_and_keeps_the_rest() {
+    let limited = |weight| DestinationSettings {
+        upper_threshold: 100,
+        ..natted(weight)
+    };
+    let script = Script::default()
+        .replies(list(), &[&shown(&limited(1))])
+        .replies(set(&limited(0)), &[]);
+    assert_eq!(weight_alone(script, 0), Ok(true));
+    let as_wanted = Script::default().replies(list(), &[&shown(&limited(1))]);
+    assert_eq!(weight_alone(as_wanted, 1), Ok(true));
+}
+
+#[test]
+fn a_weight_alone_never_adds_what_is_gone_or_goes_in_between() {
+    let gone = Script::default().replies(list(), &[]);
+    assert_eq!(weight_alone(gone, 0), Ok(false));
+    for code in [libc::ENOENT, libc::ESRCH] {
+        let going = Script::default()
+            .replies(list(), &[&shown(&natted(1))])
+            .refuses(set(&natted(0)), code);
+        assert_eq!(weight_alone(going, 0), Ok(false));
+    }
+    let refused = Script::default()
+        .replies(list(), &[&shown(&natted(1))])
+        .refuses(set(&natted(0)), libc::EPERM);
+    assert_eq!(weight_alone(refused, 0), Err(Some(libc::EPERM)));
+}

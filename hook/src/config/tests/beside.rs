@@ -1,0 +1,70 @@
+//! Tables of other programs, and results of theirs.
+
+use super::*;
+
+#[test]
+fn every_backend_is_known_by_its_name() {
+    for (name, backend) in [
+        ("ipvs", Backend::Ipvs),
+        ("weights", Backend::Weights),
+        ("keepalived-files", Backend::KeepalivedFiles),
+        ("memory", Backend::Memory),
+    ] {
+        let text = GOOD.replacen("\"ipvs\"", &format!("\"{name}\""), 1);
+        let config = Config::parse(Path::new("g.toml"), &text).expect(name);
+        assert_eq!(config.director.backend, backend);
+        assert_eq!(config.director.backend.name(), name);
+    }
+}
+
+#[test]
+fn the_packaged_file_for_keepalived_is_accepted_and_has_the_documented_folder() {
+    let text = include_str!("../../../../packaging/keepalived/governess.toml");
+    let config = Config::parse(Path::new("g.toml"), text).expect("the packaged file");
+    let without = text.replace("[keepalived]\n", "").replace("files =", "# ");
+    let without = without.replace("fifo =", "# ");
+    let without = Config::parse(Path::new("g.toml"), &without).expect("without the section");
+    assert_eq!(config.keepalived.files, without.keepalived.files);
+    assert_eq!(without.keepalived.fifo, None);
+}
+
+#[test]
+fn paths_of_other_programs_must_be_absolute() {
+    for (section, key) in [
+        ("keepalived", "files"),
+        ("keepalived", "fifo"),
+        ("nagios", "command_file"),
+    ] {
+        let said = refusal(&format!("{GOOD}\n[{section}]\n{key} = \"here\"\n"));
+        assert_says(&said, &[key, "\"here\"", "absolute"]);
+    }
+}
+
+#[test]
+fn a_name_that_cannot_be_part_of_a_files_name_is_refused_where_files_bear_it() {
+    let good = GOOD.replace("exchange]", "\"ex/change\"]");
+    Config::parse(Path::new("g.toml"), &good).expect("no files");
+    let said = refusal(&good.replace("\"ipvs\"", "\"keepalived-files\""));
+    assert_says(&said, &["ex/change", "file's name"]);
+}
+
+#[test]
+fn one_report_decides_unless_the_file_says_otherwise() {
+    let text = format!(
+        "{GOOD}\n[checks.store]\nreported = {{}}\n[checks.mail]\nreported = {{}}\nfall = 2\n"
+    );
+    let config = Config::parse(Path::new("g.toml"), &text).expect("reported checks");
+    let check = |name: &str| {
+        config
+            .checks
+            .iter()
+            .find(|check| check.name == name)
+            .unwrap()
+    };
+    assert!(check("store").is_reported() && !check("rdp").is_reported());
+    assert_eq!(check("store").rules, Rules { fall: 1, rise: 1 });
+    assert_eq!(check("mail").rules, Rules { fall: 2, rise: 1 });
+    assert_eq!(check("store").stale_after, Duration::from_secs(900));
+    let said = refusal(&text.replace("reported = {}\nfall", "reported = { x = 1 }\nfall"));
+    assert_says(&said, &["unknown key `x`"]);
+}

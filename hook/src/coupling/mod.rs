@@ -1,0 +1,6 @@
+//! Programs beside us. What they tell is shown and, where a check says so, judged; their silence
+//! or their faults never move a weight by themselves.
+
+pub mod fifo;
+pub mod keepalived;
+pub mod nagios;
