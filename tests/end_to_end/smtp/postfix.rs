@@ -4,14 +4,11 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::sched::{CloneFlags, unshare};
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
 use tempfile::TempDir;
 
 use crate::asking::{by_program, check_smtp};
@@ -78,7 +75,7 @@ const SERVICES: [Service; 11] = [
 /// A running Postfix in a network of its own; it ends with this value.
 struct Postfix {
     child: Child,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl Postfix {
@@ -103,13 +100,9 @@ impl Postfix {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            .process_group(0)
             .spawn()
             .expect("postfix is installed: tests/end_to_end/install-servers");
-        let postfix = Self {
-            child,
-            _directory: directory,
-        };
+        let postfix = Self { child, directory };
         let begun = Instant::now();
         let first = SocketAddr::new(ADDRESS, 1007);
         while TcpStream::connect(first).is_err() {
@@ -122,17 +115,16 @@ impl Postfix {
 
 impl Drop for Postfix {
     fn drop(&mut self) {
-        // master takes its own children with it; what stays of the group is ended.
-        let group = Pid::from_raw(i32::try_from(self.child.id()).unwrap());
-        let _ = killpg(group, Signal::SIGTERM);
-        let begun = Instant::now();
-        while self.child.try_wait().is_ok_and(|status| status.is_none()) {
-            if begun.elapsed() > Duration::from_secs(5) {
-                let _ = killpg(group, Signal::SIGKILL);
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        let _ = killpg(group, Signal::SIGKILL);
+        // Its master has a session of its own; only this reaches it and its children.
+        let _ = Command::new("postfix")
+            .arg("-c")
+            .arg(self.directory.path().join("etc"))
+            .arg("abort")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
