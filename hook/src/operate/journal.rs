@@ -42,6 +42,14 @@ pub enum Event {
     FailOpen,
     /// Servers that work serve again.
     FailOpenEnded,
+    /// No server accepts connections; the sorry server serves.
+    SorryServer,
+    /// The sorry server serves no longer.
+    SorryServerEnded,
+    /// A drain is done: no connections are left, or its deadline has come.
+    Drained,
+    /// Another configuration is carried out from now on.
+    Reloaded,
     /// A check has not answered for too long.
     Stale,
     /// A reload was refused; nothing changed.
@@ -79,7 +87,8 @@ struct Line<'a> {
 /// Where events go.
 #[derive(Debug)]
 pub struct Journal {
-    file: File,
+    /// `None` for a journal that nobody reads.
+    file: Option<File>,
     seq: u64,
     /// Lines for the file and for standard error that are noted and not yet written.
     noted: Vec<u8>,
@@ -109,11 +118,21 @@ impl Journal {
             file.write_all(b"\n")?;
         }
         Ok(Self {
-            file,
+            file: Some(file),
             seq: last_seq(&tail),
             noted: Vec::new(),
             told: Vec::new(),
         })
+    }
+
+    /// A journal that goes nowhere.
+    pub fn nowhere() -> Self {
+        Self {
+            file: None,
+            seq: 0,
+            noted: Vec::new(),
+            told: Vec::new(),
+        }
     }
 
     /// Notes one event; it is written with the next [`flush`](Self::flush).
@@ -139,8 +158,10 @@ impl Journal {
     /// Writes what was noted, once what followed from it is done: the kernel does not wait for
     /// the journal. A full disk costs the lines in the file, never the director.
     pub fn flush(&mut self) {
-        let _ = self.file.write_all(&self.noted);
-        let _ = io::stderr().write_all(&self.told);
+        if let Some(file) = &mut self.file {
+            let _ = file.write_all(&self.noted);
+            let _ = io::stderr().write_all(&self.told);
+        }
         self.noted.clear();
         self.told.clear();
     }
