@@ -3,6 +3,7 @@
 
 mod adopt;
 mod converge;
+mod departures;
 mod judging;
 pub mod maintenance;
 mod management;

@@ -1,6 +1,6 @@
 //! What the operator asks for by command, and what becomes of it with time.
 
-use std::fmt::Write;
+use std::collections::BTreeMap;
 use std::time::{Duration, UNIX_EPOCH};
 
 use super::record::Target;
@@ -59,6 +59,73 @@ impl Want {
     }
 }
 
+impl Order {
+    fn signed<T>(&self, wish: T, since: u64) -> Signed<T> {
+        Signed {
+            wish,
+            author: self.author.clone(),
+            reason: self.reason.clone(),
+            since,
+        }
+    }
+
+    /// What becomes of a server's wishes, and of the weights set by hand at its destinations.
+    fn change(
+        &self,
+        wishes: &mut ServerWishes,
+        by_hand: &mut BTreeMap<Target, u32>,
+        nominal: u32,
+        since: u64,
+    ) {
+        let until = |time: Duration| since.saturating_add(time.as_secs());
+        let stand = match self.want {
+            Want::Weight(weight) => {
+                by_hand.clear();
+                let asked = (weight != nominal).then_some(Weight { weight });
+                wishes.weight = asked.map(|asked| self.signed(asked, since));
+                return;
+            }
+            Want::Drain { deadline, .. } => Some(Stand::Drain {
+                until: until(deadline),
+                done: false,
+            }),
+            Want::Disable { .. } => Some(Stand::Disable),
+            Want::Force(time) => Some(Stand::Force { until: until(time) }),
+            Want::Enable => None,
+        };
+        if matches!(self.want, Want::Enable | Want::Force(_)) {
+            by_hand.retain(|_, weight| *weight > 0);
+            wishes.weight = wishes.weight.take().filter(|asked| asked.wish.weight > 0);
+        }
+        wishes.stand = stand.map(|stand| self.signed(stand, since));
+    }
+
+    fn event(&self, nominal: u32) -> Event {
+        match self.want {
+            Want::Enable => Event::WishCleared,
+            Want::Weight(weight) if weight == nominal => Event::WishCleared,
+            _ => Event::WishSet,
+        }
+    }
+
+    fn words(&self, nominal: u32, since: u64) -> String {
+        let at = |time: Duration| clock_time(since.saturating_add(time.as_secs()));
+        let what = match self.want {
+            Want::Drain { deadline, .. } => {
+                format!("drained, until {} at the latest", at(deadline))
+            }
+            Want::Disable { .. } => "disabled".to_owned(),
+            Want::Enable => "enabled; its health counts again".to_owned(),
+            Want::Force(time) => format!("enabled whatever its checks say, until {}", at(time)),
+            Want::Weight(weight) if weight == nominal => format!("weight {nominal}, as configured"),
+            Want::Weight(weight) => format!("weight {weight} instead of {nominal}"),
+        };
+        let reason = self.reason.as_ref().map(|reason| format!(" ({reason})"));
+        let reason = reason.unwrap_or_default();
+        format!("{}: {what}, by {}{reason}", self.server, self.author)
+    }
+}
+
 impl Director {
     /// Does what the operator asks for, on disk before anything is written to the table. Gives what
     /// was done, in words.
@@ -73,69 +140,28 @@ impl Director {
         self.refuse_less_than_disabled(order)?;
         let nominal = self.config.servers[server.0].weight;
         let since = self.unix(now);
-        let signed = |stand| Signed {
-            wish: stand,
-            author: order.author.clone(),
-            reason: order.reason.clone(),
-            since,
-        };
-        let until = |time: Duration| since.saturating_add(time.as_secs());
-        let targets = self.targets(server);
-        let change = |wishes: &mut ServerWishes,
-                      by_hand: &mut std::collections::BTreeMap<Target, u32>| {
-            match order.want {
-                Want::Drain { deadline, .. } => {
-                    let until = until(deadline);
-                    let done = false;
-                    wishes.stand = Some(signed(Stand::Drain { until, done }));
-                }
-                Want::Disable { .. } => wishes.stand = Some(signed(Stand::Disable)),
-                Want::Enable | Want::Force(_) => {
-                    wishes.stand = match order.want {
-                        Want::Force(time) => Some(signed(Stand::Force { until: until(time) })),
-                        _ => None,
-                    };
-                    by_hand.retain(|_, weight| *weight > 0);
-                    wishes.weight = wishes.weight.take().filter(|asked| asked.wish.weight > 0);
-                }
-                Want::Weight(weight) => {
-                    by_hand.clear();
-                    let asked = Signed {
-                        wish: Weight { weight },
-                        author: order.author.clone(),
-                        reason: order.reason.clone(),
-                        since,
-                    };
-                    wishes.weight = (weight != nominal).then_some(asked);
-                }
-            }
-        };
+        let address = self.config.servers[server.0].address;
+        let targets = self.records.wishes.by_hand_at(address);
         self.records
             .wishes
-            .change(&order.server, &targets, change)
+            .change(&order.server, &targets, |wishes, by_hand| {
+                order.change(wishes, by_hand, nominal, since);
+            })
             .map_err(|error| {
                 format!("the wish could not be kept in wishes.json, so nothing was done: {error}")
             })?;
-        let mut said = self.words_for(order, nominal, since);
-        let event = match order.want {
-            Want::Enable => Event::WishCleared,
-            Want::Weight(weight) if weight == nominal => Event::WishCleared,
-            _ => Event::WishSet,
-        };
-        self.note(event, About::server(server), said.clone());
+        let said = order.words(nominal, since);
+        self.note(order.event(nominal), About::server(server), said.clone());
         for (service, _) in self.memberships(server) {
             self.converge(service, &[], now);
         }
         self.records.journal.flush();
-        if let (Want::Enable | Want::Force(_), Some((file, _))) =
-            (order.want, self.maintenance_of(server))
-        {
-            let _ = write!(
-                said,
-                "; it stays out while the maintenance folder has the file {file}"
-            );
+        match (order.want, self.maintenance_of(server)) {
+            (Want::Enable | Want::Force(_), Some((file, _))) => Ok(format!(
+                "{said}; it stays out while the maintenance folder has the file {file}"
+            )),
+            _ => Ok(said),
         }
-        Ok(said)
     }
 
     fn known(&self, name: &str) -> Result<ServerId, String> {
@@ -204,35 +230,6 @@ impl Director {
         }
     }
 
-    fn words_for(&self, order: &Order, nominal: u32, since: u64) -> String {
-        let at = |time: Duration| clock_time(since.saturating_add(time.as_secs()));
-        let what = match order.want {
-            Want::Drain { deadline, .. } => {
-                format!("drained, until {} at the latest", at(deadline))
-            }
-            Want::Disable { .. } => "disabled".to_owned(),
-            Want::Enable => "enabled; its health counts again".to_owned(),
-            Want::Force(time) => format!("enabled whatever its checks say, until {}", at(time)),
-            Want::Weight(weight) if weight == nominal => format!("weight {nominal}, as configured"),
-            Want::Weight(weight) => format!("weight {weight} instead of {nominal}"),
-        };
-        let reason = order.reason.as_ref().map(|reason| format!(" ({reason})"));
-        format!(
-            "{}: {what}, by {}{}",
-            order.server,
-            order.author,
-            reason.unwrap_or_default()
-        )
-    }
-
-    /// A server's destinations, by their names in the state files.
-    fn targets(&self, server: ServerId) -> Vec<Target> {
-        let memberships = self.memberships(server).into_iter();
-        memberships
-            .map(|(service, _)| self.target(service, server))
-            .collect()
-    }
-
     /// What the operator wants of a server in a service, from all the ways there are to say so. The
     /// strongest counts.
     pub(super) fn wish(&self, service: ServiceId, server: ServerId) -> Wish {
@@ -255,115 +252,6 @@ impl Director {
         let wall = self.epoch + now.since(Moment::default());
         let since = wall.duration_since(UNIX_EPOCH).unwrap_or_default();
         since.as_secs()
-    }
-
-    /// Ends what was asked for a time, tells of drains that are done, and deletes destinations on
-    /// their way out that have no connections left.
-    pub(super) fn attend_to_departures(&mut self, now: Moment) {
-        let leaving: Vec<ServiceId> = self
-            .service_ids()
-            .filter(|id| !self.leaving(*id, &self.table).is_empty())
-            .collect();
-        let pending = self.pending_stands();
-        if leaving.is_empty() && pending.is_empty() {
-            return;
-        }
-        let counted = match self.kernel.dump() {
-            Ok(table) => {
-                self.count_connections(&table);
-                true
-            }
-            Err(_) => false,
-        };
-        if counted {
-            self.remove_idle(&leaving, now);
-        }
-        for (server, stand) in pending {
-            match stand {
-                Stand::Force { until } if self.unix(now) >= until => self.end_force(server, now),
-                Stand::Drain { until, .. } => self.follow_drain(server, until, counted, now),
-                _ => {}
-            }
-        }
-    }
-
-    /// Forces, and drains that are not done.
-    fn pending_stands(&self) -> Vec<(ServerId, Stand)> {
-        let stands = self.records.wishes.servers().filter_map(|(name, asked)| {
-            let stand = asked.stand.as_ref()?.wish;
-            let pending = !matches!(stand, Stand::Disable | Stand::Drain { done: true, .. });
-            pending.then_some((self.config.server_named(name)?, stand))
-        });
-        stands.collect()
-    }
-
-    fn remove_idle(&mut self, leaving: &[ServiceId], now: Moment) {
-        for id in leaving {
-            let key = self.config.services[id.0].key;
-            let idle = self
-                .leaving(*id, &self.table)
-                .into_iter()
-                .filter(|(_, there)| {
-                    let connections = there.connections;
-                    there.settings.weight == 0
-                        && connections.active == 0
-                        && connections.inactive == 0
-                });
-            self.idle = idle.map(|(at, _)| (key, at)).collect();
-            self.converge(*id, &[], now);
-            self.idle.clear();
-        }
-    }
-
-    fn end_force(&mut self, server: ServerId, now: Moment) {
-        let name = self.config.servers[server.0].name.clone();
-        let kept = self
-            .records
-            .wishes
-            .change(&name, &[], |wishes, _| wishes.stand = None);
-        if let Err(error) = kept {
-            let words = format!("wishes.json: {error}");
-            self.note_table_error(About::server(server), words);
-            return;
-        }
-        let reason =
-            format!("{name}: the time of the forced enabling is over; its health counts again");
-        self.note(Event::WishCleared, About::server(server), reason);
-        for (service, _) in self.memberships(server) {
-            self.converge(service, &[], now);
-        }
-    }
-
-    fn follow_drain(&mut self, server: ServerId, until: u64, counted: bool, now: Moment) {
-        let left: u32 = self
-            .memberships(server)
-            .into_iter()
-            .map(|(service, _)| self.connections(service, server).active)
-            .sum();
-        let quiesced = self
-            .memberships(server)
-            .into_iter()
-            .all(|(service, _)| self.found_weight(service, server).unwrap_or(0) == 0);
-        let reason = match (counted && quiesced && left == 0, self.unix(now) >= until) {
-            (true, _) => "drained: no active connections are left".to_owned(),
-            (false, true) => {
-                format!("the deadline of the drain has come; {left} active connections are left")
-            }
-            (false, false) => return,
-        };
-        let name = self.config.servers[server.0].name.clone();
-        let done = self.records.wishes.change(&name, &[], |wishes, _| {
-            if let Some(Signed {
-                wish: Stand::Drain { done, .. },
-                ..
-            }) = &mut wishes.stand
-            {
-                *done = true;
-            }
-        });
-        // Told again after a restart, if the disk did not take it.
-        let _ = done;
-        self.note(Event::Drained, About::server(server), reason);
     }
 }
 

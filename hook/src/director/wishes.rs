@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -149,6 +150,17 @@ impl Wishes {
         self.content.servers.get(server)
     }
 
+    /// The destinations with a weight set by hand at an address, in whatever service.
+    pub fn by_hand_at(&self, address: IpAddr) -> Vec<Target> {
+        let is_there = |target: &&Target| {
+            let place = target.rsplit('/').next().unwrap_or_default();
+            let socket = place.parse::<SocketAddr>().map(|socket| socket.ip());
+            socket.ok().or_else(|| place.parse().ok()) == Some(address)
+        };
+        let targets = self.content.weights.keys();
+        targets.filter(is_there).cloned().collect()
+    }
+
     /// All servers that something was asked for.
     pub fn servers(&self) -> impl Iterator<Item = (&str, &ServerWishes)> {
         let servers = self.content.servers.iter();
@@ -285,6 +297,8 @@ mod tests {
     }
 
     proptest! {
+        // Each one waits for the disk, many times.
+        #![proptest_config(ProptestConfig::with_cases(32))]
         #[test]
         fn whatever_is_asked_for_is_there_after_a_restart(
             orders in prop::collection::vec((0_usize..3, prop::option::of("\\PC{0,9}"), 0_u32..9), 1..20),

@@ -123,6 +123,9 @@ pub(super) fn drain_deadline(story: &Story) -> Outcome {
         .contains("the deadline has come; left: 1 active");
     same("it says what is left", &left, &true)?;
     lab.until_event("drained", "1 active connections are left")?;
+    let status = lab.governess.status()?;
+    let active = status.exchange()?.server("ex1")?.active;
+    same("active connections", &active, &1)?;
     same("the scene", &lab.scene()?, &Scene::works([DRAINED, UP]))?;
 
     story.tell("the session goes on, and so does the drain");

@@ -1,5 +1,6 @@
 //! Random histories of one service with everything that may happen to it, and what always holds.
-//! `PROPTEST_CASES` says how many; each has up to 50 steps.
+//! `PROPTEST_CASES` says how many; each has 50 steps on
+//! average.
 
 use std::time::UNIX_EPOCH;
 
@@ -101,7 +102,8 @@ fn any_happening() -> impl Strategy<Value = Happening> {
 #[derive(Clone, Debug, Default)]
 struct Wished {
     stand: Option<(&'static str, Option<Moment>)>,
-    weight: Option<u32>,
+    by_hand: Option<u32>,
+    asked: Option<u32>,
     in_folder: bool,
 }
 
@@ -309,7 +311,10 @@ impl World {
                 .expect("it is there");
             there.settings.weight = weight;
         });
-        self.wished[server].weight = (weight != self.nominal()).then_some(weight);
+        let nominal = self.nominal();
+        let wished = &mut self.wished[server];
+        wished.by_hand = (weight != nominal).then_some(weight);
+        wished.asked = wished.asked.filter(|_| weight != nominal);
     }
 
     fn ask(&mut self, server: usize, want: Want) {
@@ -330,10 +335,14 @@ impl World {
             Want::Disable { .. } => wished.stand = Some(("disable", None)),
             Want::Enable => wished.stand = None,
             Want::Force(time) => wished.stand = Some(("enable", Some(now + time))),
-            Want::Weight(weight) => wished.weight = (weight != nominal).then_some(weight),
+            Want::Weight(weight) => {
+                wished.by_hand = None;
+                wished.asked = (weight != nominal).then_some(weight);
+            }
         }
-        if matches!(want, Want::Enable | Want::Force(_)) && wished.weight == Some(0) {
-            wished.weight = None;
+        if matches!(want, Want::Enable | Want::Force(_)) {
+            wished.by_hand = wished.by_hand.filter(|weight| *weight > 0);
+            wished.asked = wished.asked.filter(|weight| *weight > 0);
         }
     }
 
@@ -349,7 +358,7 @@ impl World {
             (Some("disable"), _) => word("disable"),
             (Some("drain"), _) | (_, true) => word("drain"),
             (Some(stand), _) => word(stand),
-            (None, false) => wished.weight.map(WishStatus::Weight),
+            (None, false) => wished.by_hand.or(wished.asked).map(WishStatus::Weight),
         }
     }
 
@@ -443,7 +452,7 @@ impl Director {
 proptest! {
     #[test]
     fn whatever_happens_the_rules_hold(
-        history in prop::collection::vec(any_happening(), 1..50),
+        history in prop::collection::vec(any_happening(), 1..100),
     ) {
         let mut world = World::new();
         for happening in &history {
