@@ -67,14 +67,26 @@ pub(super) fn certificate_expires_everywhere(story: &Story) -> Outcome {
     )?;
     let lab = serving(story, &config, [UP, UP])?;
     let traffic = lab.traffic()?;
-    for server in ["ex1", "ex2"] {
-        lab.until_kind(server, "certificate")?;
-    }
     let begun = Instant::now();
     story.until_past(begun, Duration::from_secs(5))?;
     same("the scene", &lab.scene()?, &Scene::works([UP, UP]))?;
     let down = lab.events("server_down", None)?;
     same("events server_down", &down, &Vec::new())?;
+
+    story.tell("the same where certificates are to count: all fail together, and all are kept");
+    let enforced = altered(
+        &config,
+        &[(
+            "interval = \"1s\"\ntimeout",
+            "enforce = [\"certificate\"]\ninterval = \"1s\"\ntimeout",
+        )],
+    )?;
+    lab.governess.configure(&enforced)?;
+    lab.governess.hang_up()?;
+    lab.until("both are kept", &Scene::fails_open([KEPT, KEPT]))?;
+    for server in ["ex1", "ex2"] {
+        lab.until_kind(server, "certificate")?;
+    }
     lab.uncut(traffic)
 }
 

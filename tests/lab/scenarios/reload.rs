@@ -44,11 +44,11 @@ pub(super) fn reload_bad_file(story: &Story) -> Outcome {
     lab.governess.configure("[director\n")?;
     lab.governess.hang_up()?;
     lab.until_event("reload_refused", "governess.toml:1:")?;
+    lab.governess.configure(&good)?;
     same("the table", &saved()?, &table)?;
     same("the scene", &lab.scene()?, &Scene::works([DOWN, UP]))?;
 
     story.tell("the same file as before: nothing is written");
-    lab.governess.configure(&good)?;
     lab.governess.hang_up()?;
     lab.until_event("reloaded", "as before")?;
     same("the table", &saved()?, &table)?;
