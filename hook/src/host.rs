@@ -57,14 +57,15 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// The parts of a backend: this host's, or twins in memory. They touch nothing yet.
+    /// The parts of a backend: this host's, or twins in memory where the host's set-up is not
+    /// ours. They touch nothing yet.
     pub fn of(backend: Backend) -> Self {
         match backend {
             Backend::Ipvs => Self {
                 sysctls: Box::new(ProcSys::default()),
                 firewall: Box::new(Nft::new()),
             },
-            Backend::Memory => Self {
+            Backend::Weights | Backend::KeepalivedFiles | Backend::Memory => Self {
                 sysctls: Box::new(MemorySysctls::default()),
                 firewall: Box::new(MemoryFirewall::default()),
             },
@@ -93,6 +94,9 @@ pub fn claims(setup: &Setup) -> Vec<Claim> {
 
 /// The steps that the host still needs, and what is wrong with the parts that cannot be read.
 pub fn pending(setup: &Setup) -> (Vec<HostStep>, Vec<String>) {
+    if *setup == Setup::default() {
+        return (Vec::new(), Vec::new());
+    }
     let mut parts = Parts::of(Backend::Ipvs);
     let (mut steps, mut problems) = keeping::pending(setup, &mut parts);
     let claims = claims(setup);
@@ -108,14 +112,24 @@ pub fn pending(setup: &Setup) -> (Vec<HostStep>, Vec<String>) {
 /// What this host lacks for a configuration, and which chains of its own would drop the traffic.
 /// Nothing is changed; what may not be read is not told.
 pub fn warnings(config: &Config) -> Vec<String> {
-    if config.director.backend == Backend::Memory {
-        return Vec::new();
+    match config.director.backend {
+        Backend::Ipvs => {}
+        Backend::Memory => return Vec::new(),
+        Backend::Weights | Backend::KeepalivedFiles => return vec![left_to_the_owner(config)],
     }
     let mut warnings = preflight(&Setup::of(config), &mut Parts::of(Backend::Ipvs));
     if let Ok(host) = Nft::new().host_rules() {
         warnings.extend(foreign_drops(&host, &paths(config)));
     }
     warnings
+}
+
+fn left_to_the_owner(config: &Config) -> String {
+    format!(
+        "with backend {} another program owns services, destinations, addresses, marks, masquerade \
+         and sysctls; of this file governess carries out the weights alone",
+        config.director.backend.name()
+    )
 }
 
 fn paths(config: &Config) -> Paths {

@@ -18,12 +18,13 @@ use crate::config::{Config, Faults};
 use crate::director::record::Intents;
 use crate::director::wishes::Wishes;
 use crate::director::{Director, Order, Records, Report, Want, maintenance};
-use crate::host::{self, Keepers, Parts};
+use crate::host::{self, HostEvent, Keepers, Parts};
 use crate::intake::Checks;
 use crate::kernel::backend;
 use crate::operate::control::{self, Asked, Request};
 use crate::operate::journal::Journal;
 use crate::operate::plan;
+use crate::operate::web::{Look, Web};
 use crate::setup::Setup;
 
 /// Runs until SIGTERM or SIGINT; SIGHUP reads `path` anew. Nothing is touched before everything that can be refused has
@@ -58,9 +59,15 @@ async fn direct(path: &Path, config: Config, setup: Setup, parts: Parts) -> Resu
         .with_context(|| format!("opening the control socket {}", socket.display()))?;
     let _socket = SocketFile(socket);
     let records = records(&config)?;
-    let kernel = backend::open(config.director.backend);
+    let kernel = backend::open(&config);
     let director = Director::start(config, kernel, records, clock.now())?;
     let period = director.config().director.reconcile_interval;
+    let (tell, page_events) = mpsc::channel(64);
+    let (look, looks) = mpsc::channel::<Look>(4);
+    let _web = match director.config().director.status {
+        Some(at) => Some(Web::start(at, look, tell).context("starting a thread")?),
+        None => None,
+    };
     let keepers = Keepers::start(setup, parts, period, clock).context("starting a thread")?;
     let (reports_in, reports) = mpsc::channel(1024);
     let mut run = Run {
@@ -74,7 +81,17 @@ async fn direct(path: &Path, config: Config, setup: Setup, parts: Parts) -> Resu
     // What the maintenance folder says counts before the first success.
     run.tick();
     run.checks.follow(run.director.config());
-    run.follow(listener, reports).await
+    let page = Page {
+        looks,
+        events: page_events,
+    };
+    run.follow(listener, reports, page).await
+}
+
+/// The status page's questions, and what happens to it.
+struct Page {
+    looks: mpsc::Receiver<Look>,
+    events: mpsc::Receiver<HostEvent>,
 }
 
 fn ticks(period: Duration) -> Interval {
@@ -134,6 +151,7 @@ impl Run<'_> {
         mut self,
         listener: UnixListener,
         mut reports: mpsc::Receiver<Report>,
+        mut page: Page,
     ) -> Result<()> {
         let mut signals = Signals::listen()?;
         let (asked_in, mut asked) = mpsc::channel::<Asked>(16);
@@ -146,7 +164,11 @@ impl Run<'_> {
                     let reply = self.reply(&asked);
                     let _ = asked.answer.send(reply);
                 }
+                Some(seen) = page.looks.recv() => {
+                    let _ = seen.send(self.director.status(self.clock.now()));
+                }
                 event = self.keepers.next() => self.director.host_event(event),
+                Some(event) = page.events.recv() => self.director.host_event(event),
                 stop = signals.next() => match stop {
                     Asking::Stop(name) => {
                         self.director.stop(name);
@@ -178,6 +200,7 @@ impl Run<'_> {
             ("backend", old.backend == new.backend),
             ("state_dir", old.state_dir == new.state_dir),
             ("control", old.control == new.control),
+            ("status", old.status == new.status),
         ] {
             if !same {
                 return Err(format!(

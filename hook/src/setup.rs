@@ -137,13 +137,18 @@ impl HostStep {
 }
 
 impl Setup {
-    /// What a configuration asks of the host. The table in memory asks nothing of it.
+    /// What a configuration asks of the host: nothing where the table is in memory or another
+    /// program's.
     pub fn of(config: &Config) -> Self {
-        if config.director.backend == Backend::Memory {
+        if config.director.backend != Backend::Ipvs {
             return Self::default();
         }
         Self {
-            addresses: addresses(config),
+            addresses: match config.pair {
+                // keepalived holds them where it elects the holder.
+                Some(_) => Vec::new(),
+                None => addresses(config),
+            },
             firewall: firewall(config),
             sysctls: sysctls(config),
             gateway: config
@@ -155,7 +160,8 @@ impl Setup {
     }
 }
 
-fn addresses(config: &Config) -> Vec<WantedAddress> {
+/// Every address that a configuration names, the inside gateway first, whoever holds it.
+pub fn addresses(config: &Config) -> Vec<WantedAddress> {
     let gateway = config.nat.iter().filter_map(|nat| {
         let purpose = "inside gateway".to_owned();
         Some(WantedAddress {

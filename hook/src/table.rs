@@ -92,6 +92,12 @@ impl fmt::Display for ServiceKey {
     }
 }
 
+/// Flag of one-packet scheduling (`IP_VS_SVC_F_ONEPACKET` of `linux/ip_vs.h`).
+pub const ONE_PACKET: u32 = 0x4;
+
+/// Flags whose meaning is the scheduler's (`IP_VS_SVC_F_SCHED1` to `3`).
+pub const SCHEDULER_FLAGS: [u32; 3] = [0x8, 0x10, 0x20];
+
 /// How a virtual service distributes connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceSettings {

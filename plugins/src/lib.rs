@@ -4,4 +4,7 @@
 //! judgement (pure). What does not belong here: how a verdict is said to a host (`shared`), and
 //! what follows from it for a virtual service (`hook`).
 
+pub mod ad_dns;
+pub mod owa;
+pub mod smtp;
 pub mod x224;

@@ -10,6 +10,17 @@ const DAY: i64 = 86_400;
 pub struct UnixTime(pub i64);
 
 impl UnixTime {
+    /// The second of a day, given as year, month and day of the month in the Gregorian calendar.
+    pub fn from_civil((year, month, day): (i64, i64, i64), second: i64) -> Self {
+        // Years that begin in March, so that the leap day comes last.
+        let year = if month <= 2 { year - 1 } else { year };
+        let month_from_march = (month + 9) % 12;
+        let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
+        let day_of_year = (153 * month_from_march + 2) / 5 + day - 1;
+        let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+        Self((era * 146_097 + day_of_era - 719_468) * DAY + second)
+    }
+
     /// Whole days from here to `later`, rounded down; negative when it lies before.
     pub fn days_until(self, later: Self) -> i64 {
         later.0.saturating_sub(self.0).div_euclid(DAY)

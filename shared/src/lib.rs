@@ -9,6 +9,7 @@ pub mod date;
 pub mod deadline;
 pub mod dial;
 pub mod host_mode;
+pub mod identity;
 pub mod perfdata;
 pub mod text;
 pub mod threshold;

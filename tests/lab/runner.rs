@@ -14,7 +14,7 @@ use std::{env, panic};
 
 use crate::Outcome;
 use crate::scenarios::{self, STORY, Scenario};
-use crate::story::{FIGURE, Story, patience};
+use crate::story::{FIGURE, Story, every_step, patience};
 
 /// What a scenario's last line begins with when it failed.
 const WHY: &str = "why: ";
@@ -22,8 +22,12 @@ const WHY: &str = "why: ";
 /// How much longer the runner waits than the scenario's own limit, for its evidence.
 const GRACE: Duration = Duration::from_secs(30);
 
-/// A scenario's own time limit: several steps may use up their patience.
+/// A scenario's own time limit: several steps may use up their patience. A death at every step
+/// takes as long as it takes.
 fn limit() -> Duration {
+    if every_step() {
+        return Duration::from_secs(3 * 3600);
+    }
     patience() * 4
 }
 

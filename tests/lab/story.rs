@@ -126,6 +126,11 @@ pub(crate) fn patience() -> Duration {
     Duration::from_secs(seconds)
 }
 
+/// Whether a series of deaths leaves none out: `LAB_EVERY_STEP`.
+pub(crate) fn every_step() -> bool {
+    env::var_os("LAB_EVERY_STEP").is_some_and(|set| set == "1")
+}
+
 /// A lock that a panicked scenario cannot poison for the evidence.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex

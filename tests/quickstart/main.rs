@@ -1,20 +1,23 @@
-//! The story that `packaging/quickstart` tells: two look-alike RDP servers on loopback, governess
-//! on the table in memory, one server that hangs and comes back.
+//! The story that `packaging/quickstart` tells: two look-alike Exchange servers on loopback,
+//! governess on the table in memory, one server that falls ill and comes back.
 //!
 //! It says only what it has seen in `governess status`, and ends with failure if something that
 //! should happen is not seen.
 
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use lookalike::rdp::{Behaviour, Rdp};
+use lookalike::control;
+use lookalike::exchange::{Exchange, Ports};
+use lookalike::switch::HEALTHY;
 use serde_json::Value;
 
-/// Tells the story of a server that hangs and comes back.
+/// Tells the story of a server that falls ill and comes back.
 #[derive(Parser)]
 struct Arguments {
     /// End after the story; otherwise stay until Ctrl-C
@@ -28,8 +31,57 @@ struct Arguments {
 /// How long each step of the story may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The port that both servers listen on, each on an address of its own, as real servers do.
-const PORT: u16 = 33_890;
+/// The servers listen on the same ports, each on an address of its own, as real ones do.
+const PORTS: Ports = Ports {
+    rdp: 33_890,
+    https: 34_430,
+    mail_offset: 20_000,
+};
+
+/// Where the faults of a server are switched.
+const CONTROL_PORT: u16 = 33_800;
+
+const EX1: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 77, 0, 1));
+const EX2: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 77, 0, 2));
+
+/// The checks of both servers, as the config file has them.
+const CHECKS: &[(&str, &str)] = &[
+    ("rdp", "x224 = { port = 33890, tls = true }"),
+    ("mail", "smtp = { ports = [20025] }"),
+];
+
+/// How often, so that the story does not take long.
+const PACE: &str = "interval = \"1s\"\ntimeout = \"1s\"\nretry_interval = \"500ms\"";
+
+/// What happens to ex1 in the story, one after the other; it gets well after each.
+const SCENES: &[Scene] = &[
+    Scene {
+        told: "The RDP service of ex1 hangs now: its port still accepts connections, but nobody\n  \
+               answers. A check that only connects would stay green.",
+        service: "rdp",
+        behaviour: "hangs",
+        health: "down",
+        consequence: "Established sessions on ex1 were not cut; new ones go to ex2.",
+    },
+    Scene {
+        told: "An administrator puts the mail service of ex1 into maintenance. The server says so\n  \
+               itself (421 4.3.2), and governess takes its word at once.",
+        service: "smtp/25",
+        behaviour: "maintenance_banner",
+        health: "maintenance",
+        consequence: "Nobody is woken: maintenance is no failure, and ex2 serves meanwhile.",
+    },
+];
+
+/// One illness of ex1.
+struct Scene {
+    told: &'static str,
+    service: &'static str,
+    behaviour: &'static str,
+    /// What governess must make of it.
+    health: &'static str,
+    consequence: &'static str,
+}
 
 fn main() -> ExitCode {
     match tell(&Arguments::parse()) {
@@ -45,9 +97,11 @@ type Outcome<T = ()> = Result<T, String>;
 
 fn tell(arguments: &Arguments) -> Outcome {
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
-    let ex1 = server([127, 77, 0, 1])?;
-    let _ex2 = server([127, 77, 0, 2])?;
-    say("Two servers answer RDP on 127.77.0.1 and 127.77.0.2, port 33890 (look-alikes).");
+    let ex1 = server(EX1, "EX1")?;
+    server(EX2, "EX2")?;
+    say(&format!(
+        "Two look-alike Exchange servers answer on {EX1} and {EX2}."
+    ));
     let config = write_config(folder.path())?;
     say(
         "governess starts. It checks both every second and drives a table in memory;\n  \
@@ -61,33 +115,36 @@ fn tell(arguments: &Arguments) -> Outcome {
     Ok(())
 }
 
-fn story(governess: &Governess, ex1: &Rdp) -> Outcome {
+fn story(governess: &Governess, ex1: &Exchange) -> Outcome {
     governess.wait_for("both servers up, weight 1", |server| {
         server("ex1") == ("up", 1) && server("ex2") == ("up", 1)
     })?;
     governess.show()?;
-    say(
-        "ex1 hangs now: its port still accepts connections, but nobody answers.\n  \
-         A check that only connects would stay green.",
-    );
-    ex1.behave(Behaviour::Hangs);
-    governess.wait_for("ex1 down with weight 0, ex2 serving alone", |server| {
-        server("ex1") == ("down", 0) && server("ex2") == ("up", 1)
-    })?;
-    governess.show()?;
-    say("Established sessions on ex1 were not cut; new ones go to ex2. Now ex1 answers again.");
-    ex1.behave(Behaviour::Confirms);
-    governess.wait_for("ex1 up again with its weight", |server| {
-        server("ex1") == ("up", 1) && server("ex2") == ("up", 1)
-    })?;
-    governess.show()?;
+    for scene in SCENES {
+        say(scene.told);
+        ex1.switch(scene.service, scene.behaviour)?;
+        let seen = format!("ex1 {} with weight 0, ex2 serving alone", scene.health);
+        governess.wait_for(&seen, |server| {
+            server("ex1") == (scene.health, 0) && server("ex2") == ("up", 1)
+        })?;
+        governess.show()?;
+        say(&format!("{} Now ex1 is well again.", scene.consequence));
+        ex1.switch(scene.service, HEALTHY)?;
+        governess.wait_for("ex1 up again with its weight", |server| {
+            server("ex1") == ("up", 1) && server("ex2") == ("up", 1)
+        })?;
+        governess.show()?;
+    }
     say("That is the main job: a check decided, and the table obeyed, both ways.");
     Ok(())
 }
 
 fn stay(governess: &Governess) -> Outcome {
     say(&format!(
-        "It goes on until Ctrl-C. From another terminal:\n    {} status -c {}",
+        "It goes on until Ctrl-C. From another terminal:\n    {} status -c {}\n  \
+         Make ex1 ill yourself, in bash, and well again:\n    \
+         echo 'rdp closes' >/dev/tcp/{EX1}/{CONTROL_PORT}\n    \
+         echo 'rdp {HEALTHY}' >/dev/tcp/{EX1}/{CONTROL_PORT}",
         governess.program.display(),
         governess.config.display()
     ));
@@ -100,36 +157,40 @@ fn stay(governess: &Governess) -> Outcome {
         .map_err(|error| error.to_string())
 }
 
-fn server(address: [u8; 4]) -> Outcome<Rdp> {
-    let address = SocketAddr::from((address, PORT));
-    Rdp::listen(address).map_err(|error| format!("cannot listen on {address}: {error}"))
+/// A server in health, whose faults are switched by the story and over its control port.
+fn server(address: IpAddr, name: &str) -> Outcome<Arc<Exchange>> {
+    let exchange = Exchange::listen(address, name, PORTS).map_err(|error| error.to_string())?;
+    let exchange = Arc::new(exchange);
+    let listener = TcpListener::bind((address, CONTROL_PORT))
+        .map_err(|error| format!("cannot take commands on {address}: {error}"))?;
+    control::obey(listener, Arc::clone(&exchange));
+    Ok(exchange)
 }
 
 fn write_config(folder: &Path) -> Outcome<PathBuf> {
     let state = folder.display();
+    let checks: String = CHECKS
+        .iter()
+        .map(|(name, what)| format!("[checks.{name}]\n{what}\n{PACE}\n\n"))
+        .collect();
+    let names: Vec<&str> = CHECKS.iter().map(|(name, _)| *name).collect();
     let text = format!(
         r#"[director]
 backend = "memory"
 state_dir = "{state}/state"
 control = "{state}/control.sock"
 
-[checks.rdp]
-x224 = {{ port = {PORT} }}
-interval = "1s"
-timeout = "1s"
-retry_interval = "500ms"
-
-[servers.ex1]
-address = "127.77.0.1"
+{checks}[servers.ex1]
+address = "{EX1}"
 
 [servers.ex2]
-address = "127.77.0.2"
+address = "{EX2}"
 
 [services.exchange]
 fwmark = 80
 persistence = "600s"
 servers = ["ex1", "ex2"]
-checks = ["rdp"]
+checks = {names:?}
 "#
     );
     let path = folder.join("governess.toml");
@@ -224,6 +285,7 @@ fn of_server(status: &Value, name: &str) -> (&'static str, i64) {
     let health = match server["health"].as_str() {
         Some("up") => "up",
         Some("down") => "down",
+        Some("maintenance") => "maintenance",
         _ => "not judged",
     };
     (health, server["weight_kernel"].as_i64().unwrap_or(-1))

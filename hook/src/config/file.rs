@@ -26,8 +26,9 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) services: Named<Service>,
     pub(super) nat: Option<Nat>,
+    pub(super) keepalived: Option<Keepalived>,
     pub(super) watch: Placed<Value>,
-    pub(super) pair: Placed<Value>,
+    pub(super) pair: Placed<Pair>,
 }
 
 /// `[director]`
@@ -37,9 +38,17 @@ pub(super) struct Director {
     pub(super) backend: Placed<String>,
     pub(super) state_dir: Placed<String>,
     pub(super) control: Placed<String>,
-    pub(super) status: Placed<Value>,
+    pub(super) status: Placed<String>,
     pub(super) maintenance_dir: Placed<String>,
     pub(super) reconcile_interval: Placed<String>,
+}
+
+/// `[keepalived]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Keepalived {
+    pub(super) files: Placed<String>,
+    pub(super) fifo: Placed<String>,
 }
 
 /// `[checks.NAME]`
@@ -47,7 +56,8 @@ pub(super) struct Director {
 #[serde(deny_unknown_fields)]
 pub(super) struct Check {
     pub(super) x224: Placed<X224>,
-    pub(super) smtp: Placed<Value>,
+    pub(super) tcp: Placed<Tcp>,
+    pub(super) smtp: Placed<Smtp>,
     pub(super) owa: Placed<Value>,
     pub(super) dns: Placed<Value>,
     pub(super) exec: Placed<Vec<Spanned<String>>>,
@@ -73,12 +83,33 @@ pub(super) struct X224 {
     pub(super) certificate: Placed<String>,
 }
 
+/// `tcp = { … }`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Tcp {
+    pub(super) port: Placed<i64>,
+    pub(super) send: Placed<String>,
+    pub(super) expect: Placed<String>,
+}
+
+/// `smtp = { … }`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Smtp {
+    pub(super) ports: Placed<Vec<Spanned<Value>>>,
+    pub(super) ehlo: Placed<String>,
+    pub(super) sni: Placed<String>,
+    pub(super) certificate: Placed<String>,
+    pub(super) proxy_protocol: Placed<String>,
+}
+
 /// `[servers.NAME]`
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Server {
     pub(super) address: Placed<String>,
     pub(super) weight: Placed<i64>,
+    pub(super) port: Placed<i64>,
     pub(super) management: Placed<Management>,
 }
 
@@ -95,6 +126,10 @@ pub(super) struct Service {
     pub(super) udp: Placed<Value>,
     pub(super) scheduler: Placed<String>,
     pub(super) persistence: Placed<String>,
+    pub(super) persistence_netmask: Placed<String>,
+    pub(super) persistence_engine: Placed<String>,
+    pub(super) one_packet: Placed<bool>,
+    pub(super) scheduler_flags: Placed<Vec<Spanned<String>>>,
     pub(super) forward: Placed<String>,
     pub(super) servers: Placed<Vec<Spanned<String>>>,
     pub(super) checks: Placed<Vec<Spanned<String>>>,
@@ -134,4 +169,17 @@ pub(super) struct Nat {
     pub(super) gateway: Placed<String>,
     pub(super) masquerade: Placed<bool>,
     pub(super) hairpin: Placed<Value>,
+}
+
+/// `[pair]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Pair {
+    /// One address, or a list of them.
+    pub(super) partner: Placed<Value>,
+    pub(super) interface: Placed<String>,
+    pub(super) router_id: Placed<i64>,
+    pub(super) score_file: Placed<String>,
+    pub(super) fifo: Placed<String>,
+    pub(super) sync: Placed<bool>,
 }

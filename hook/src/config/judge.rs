@@ -1,7 +1,7 @@
 //! From the file as written to a configuration that can be carried out, or to all its faults.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,9 +14,12 @@ use super::{Backend, Check, CheckId, Config, Director, Server, ServerId, duratio
 mod address;
 mod check;
 mod gentle;
+mod keepalived;
 mod nat;
+mod pair;
 mod real_path;
 mod service;
+mod smtp;
 
 /// What a syntax or shape error of the TOML reader says, with a suggestion for a misspelt word.
 pub(super) fn toml_fault(error: &toml::de::Error) -> Fault {
@@ -43,7 +46,6 @@ pub(super) fn toml_fault(error: &toml::de::Error) -> Fault {
 pub(super) fn judge(file: &file::File, digest: String) -> Result<Config, Vec<Fault>> {
     let mut faults = Vec::new();
     not_yet(&mut faults, "watch", &file.watch);
-    not_yet(&mut faults, "pair", &file.pair);
     let director = director(file.director.as_ref(), &mut faults);
     let names = Names {
         checks: ids(&file.checks, CheckId),
@@ -59,13 +61,24 @@ pub(super) fn judge(file: &file::File, digest: String) -> Result<Config, Vec<Fau
         .collect();
     let servers = servers(&file.servers, &mut faults);
     let services = service::judge_all(&file.services, &names, &servers, &mut faults);
+    check::ports_are_known(&file.checks, &checks, &services, &servers, &mut faults);
     let nat = file
         .nat
         .as_ref()
         .and_then(|nat| nat::judge(nat, &mut faults));
     let servers = nat::with_management(servers, file, &services, nat.as_ref(), &mut faults);
     let (checks, services) = real_path::with_real_path(checks, services, nat.as_ref(), &servers);
+    let pair = file.pair.as_ref().and_then(|written| {
+        pair::judge(
+            written,
+            &director.state_dir,
+            nat.as_ref(),
+            &services,
+            &mut faults,
+        )
+    });
     nat::held_apart_from_servers(&servers, &services, nat.as_ref(), &mut faults);
+    let keepalived = keepalived::judge(file, director.backend, &services, &servers, &mut faults);
     if file.services.is_empty() {
         faults.push(
             Fault::at(0..0, "there is no virtual service")
@@ -79,6 +92,8 @@ pub(super) fn judge(file: &file::File, digest: String) -> Result<Config, Vec<Fau
             servers,
             services,
             nat,
+            keepalived,
+            pair,
             digest,
         })
     } else {
@@ -103,27 +118,17 @@ fn ids<T, Id>(named: &Named<T>, id: impl Fn(usize) -> Id) -> BTreeMap<&str, Id> 
 fn director(written: Option<&file::Director>, faults: &mut Vec<Fault>) -> Director {
     let nothing = file::Director::default();
     let written = written.unwrap_or(&nothing);
-    not_yet(faults, "status", &written.status);
     let path = |value: &Placed<String>, default: &str| {
         PathBuf::from(value.as_ref().map_or(default, |path| path.as_ref()))
     };
-    for (key, value) in [
-        ("state_dir", &written.state_dir),
-        ("control", &written.control),
-        ("maintenance_dir", &written.maintenance_dir),
-    ] {
-        if let Some(relative) = value
-            .as_ref()
-            .filter(|path| !path.as_ref().starts_with('/'))
-        {
-            let message = format!("{key} = \"{}\" is not an absolute path", relative.as_ref());
-            faults.push(Fault::at(relative.span(), message).suggest("begin it with /"));
-        }
-    }
+    absolute("state_dir", &written.state_dir, faults);
+    absolute("control", &written.control, faults);
+    absolute("maintenance_dir", &written.maintenance_dir, faults);
     Director {
         backend: backend(&written.backend, faults),
         state_dir: path(&written.state_dir, "/var/lib/governess"),
         control: path(&written.control, "/run/governess/control.sock"),
+        status: page_address(&written.status, faults),
         reconcile_interval: time(
             faults,
             "reconcile_interval",
@@ -137,6 +142,25 @@ fn director(written: Option<&file::Director>, faults: &mut Vec<Fault>) -> Direct
     }
 }
 
+/// Where the status page is served: an address and a port, for names are not resolved.
+fn page_address(written: &Placed<String>, faults: &mut Vec<Fault>) -> Option<SocketAddr> {
+    let written = written.as_ref()?;
+    match written.as_ref().parse::<SocketAddr>() {
+        Ok(address) if address.port() != 0 => Some(address),
+        _ => {
+            let message = format!(
+                "status = \"{}\" is not an IP address with a port",
+                written.as_ref()
+            );
+            faults.push(
+                Fault::at(written.span(), message)
+                    .suggest("write status = \"127.0.0.1:3636\", or leave it out for no page"),
+            );
+            None
+        }
+    }
+}
+
 fn backend(written: &Placed<String>, faults: &mut Vec<Fault>) -> Backend {
     match word(
         faults,
@@ -146,11 +170,8 @@ fn backend(written: &Placed<String>, faults: &mut Vec<Fault>) -> Backend {
         "ipvs",
     ) {
         "memory" => Backend::Memory,
-        later @ ("weights" | "keepalived-files") => {
-            let span = written.as_ref().map_or(0..0, Spanned::span);
-            faults.push(not_yet_fault(span, &format!("backend = \"{later}\"")));
-            Backend::Memory
-        }
+        "weights" => Backend::Weights,
+        "keepalived-files" => Backend::KeepalivedFiles,
         _ => Backend::Ipvs,
     }
 }
@@ -160,6 +181,10 @@ fn servers(written: &Named<file::Server>, faults: &mut Vec<Fault>) -> Vec<Server
         name: name.as_ref().clone(),
         address: address(name, server, faults),
         weight: number(faults, "weight", &server.weight, 1..=65535, 1),
+        port: server
+            .port
+            .as_ref()
+            .map(|port| number(faults, "port", &Some(port.clone()), 1..=65535, 1)),
         management: None,
     };
     written.iter().map(judge_one).collect()
@@ -189,6 +214,14 @@ fn address(name: &Spanned<String>, server: &file::Server, faults: &mut Vec<Fault
 }
 
 // Values of single keys.
+
+fn absolute(key: &str, value: &Placed<String>, faults: &mut Vec<Fault>) {
+    let Some(written) = value else { return };
+    if !written.as_ref().starts_with('/') {
+        let message = format!("{key} = \"{}\" is not an absolute path", written.as_ref());
+        faults.push(Fault::at(written.span(), message).suggest("begin it with /"));
+    }
+}
 
 fn not_yet<T>(faults: &mut Vec<Fault>, key: &str, value: &Placed<T>) {
     if let Some(value) = value {

@@ -6,6 +6,7 @@
 pub(crate) mod duration;
 mod fault;
 mod file;
+pub mod import;
 mod judge;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,7 +22,13 @@ pub(crate) use fault::nearest;
 pub use fault::{Fault, Faults};
 
 use crate::health::{Require, Rules, Voice};
+use crate::reconcile::Scope;
 use crate::table::{Forward, ServiceKey, ServiceSettings};
+
+/// Names of the schedulers of the kernel (`net/netfilter/ipvs/ip_vs_*.c`).
+const SCHEDULERS: &[&str] = &[
+    "rr", "wrr", "lc", "wlc", "lblc", "lblcr", "dh", "sh", "sed", "nq", "fo", "ovf", "mh", "twos",
+];
 
 /// Index of a check in [`Config::checks`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,6 +55,10 @@ pub struct Config {
     pub services: Vec<VirtualService>,
     /// Network address translation, where this director does it.
     pub nat: Option<Nat>,
+    /// Where keepalived is met.
+    pub keepalived: Keepalived,
+    /// The other director, where there is one.
+    pub pair: Option<Pair>,
     /// Tells two configurations apart.
     pub digest: String,
 }
@@ -55,8 +66,12 @@ pub struct Config {
 /// Who owns the table that is driven.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Backend {
-    /// The kernel's IPVS table.
+    /// The kernel's IPVS table, ours as far as our services go.
     Ipvs,
+    /// The kernel's IPVS table, which another program owns: only weights change.
+    Weights,
+    /// keepalived's track files, one a server and service.
+    KeepalivedFiles,
     /// A table in this process; the kernel is not touched.
     Memory,
 }
@@ -66,7 +81,17 @@ impl Backend {
     pub fn name(self) -> &'static str {
         match self {
             Self::Ipvs => "ipvs",
+            Self::Weights => "weights",
+            Self::KeepalivedFiles => "keepalived-files",
             Self::Memory => "memory",
+        }
+    }
+
+    /// How much of the table is ours to change.
+    pub fn scope(self) -> Scope {
+        match self {
+            Self::Ipvs | Self::Memory => Scope::Services,
+            Self::Weights | Self::KeepalivedFiles => Scope::Weights,
         }
     }
 }
@@ -80,10 +105,21 @@ pub struct Director {
     pub state_dir: PathBuf,
     /// The control socket.
     pub control: PathBuf,
+    /// Where the status page is served; `None`: there is no page.
+    pub status: Option<SocketAddr>,
     /// How often the kernel's table is compared with what we left there.
     pub reconcile_interval: Duration,
     /// Folder whose files take the servers that they are named after out.
     pub maintenance_dir: Option<PathBuf>,
+}
+
+/// The `[keepalived]` section.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Keepalived {
+    /// Folder of the files of `backend = "keepalived-files"`.
+    pub files: PathBuf,
+    /// The FIFO that keepalived tells its own view in (`lvs_notify_fifo`), to be shown.
+    pub fifo: Option<PathBuf>,
 }
 
 /// What a check does to a server.
@@ -96,6 +132,10 @@ pub enum Probe {
         /// What is demanded of the answer.
         options: plugins::x224::Options,
     },
+    /// A connection, and if wanted the beginning of an answer.
+    Tcp(Tcp),
+    /// Mail by SMTP, on all ports of it.
+    Smtp(plugins::smtp::Options),
     /// Any Nagios plugin.
     Exec(Exec),
     /// Whether answers to the outside come back through this director.
@@ -118,6 +158,17 @@ pub struct RealPath {
     pub ports: Vec<u16>,
     /// Addresses that are no source of our own connections: answers to a VIP are for IPVS.
     pub vips: Vec<IpAddr>,
+}
+
+/// What is asked of a TCP port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tcp {
+    /// The port on the real server; `None` for the port of its destination.
+    pub port: Option<u16>,
+    /// What is sent after connecting; empty for nothing.
+    pub send: String,
+    /// What the answer must begin with; empty for a connection alone.
+    pub expect: String,
 }
 
 /// A program that answers as the Monitoring Plugins guideline says.
@@ -167,9 +218,13 @@ pub struct Check {
 }
 
 impl Check {
-    /// The check as it is run on one server: `{server}` in an expected name is that server's.
+    /// The check as it is run on one server: `{server}` in an expected name is that server's, and
+    /// a `tcp` check without a port asks the server's own.
     pub fn on(&self, server: &Server) -> Self {
         let mut check = self.clone();
+        if let Probe::Tcp(tcp) = &mut check.probe {
+            tcp.port = tcp.port.or(server.port);
+        }
         if let Probe::X224 { options, .. } = &mut check.probe
             && let Depth::Nla {
                 expect_name: Some(name),
@@ -191,6 +246,8 @@ pub struct Server {
     pub address: IpAddr,
     /// Its nominal weight, 1 or more.
     pub weight: u32,
+    /// The port of its destinations, where it is not that of the service.
+    pub port: Option<u16>,
     /// The way to this server alone, whatever its health.
     pub management: Option<Management>,
 }
@@ -228,6 +285,24 @@ pub struct Nat {
     pub gateway: Option<IpNet>,
     /// Whether the servers' own connections to the world take the director's address.
     pub masquerade: bool,
+}
+
+/// Two directors of which keepalived elects the one that holds all addresses. Each keeps table,
+/// marks, sysctls and checks at all times; neither touches an address by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pair {
+    /// Inside addresses of the other director or of both, sorted; ours is not the partner's.
+    pub directors: Vec<IpAddr>,
+    /// Where the two hear each other's VRRP.
+    pub interface: String,
+    /// The pair's virtual router id on that segment (RFC 5798 section 5.2.3).
+    pub router_id: u8,
+    /// The track file by which keepalived learns how fit this director is: 0 or -50.
+    pub score_file: PathBuf,
+    /// The FIFO on which keepalived tells its VRRP states.
+    pub fifo: Option<PathBuf>,
+    /// Whether the holder tells the other of its connections (IPVS's sync daemon).
+    pub sync: bool,
 }
 
 /// What happens to the destination of a server that is out.
@@ -360,7 +435,8 @@ impl Config {
 
     /// The address and port by which the kernel knows a server in a service.
     pub fn destination(&self, service: &VirtualService, server: ServerId) -> SocketAddr {
-        SocketAddr::new(self.servers[server.0].address, service.port)
+        let server = &self.servers[server.0];
+        SocketAddr::new(server.address, server.port.unwrap_or(service.port))
     }
 }
 

@@ -184,18 +184,32 @@ fn an_empty_or_unreadable_file_is_refused() {
 }
 
 #[test]
+fn the_status_page_has_an_address_with_a_port_or_there_is_none() {
+    let with = |status: &str| {
+        let text = format!("[director]\nstatus = \"{status}\"\n");
+        refusal_with("[director]\n", &text)
+    };
+    for status in [
+        "3636",
+        "localhost:3636",
+        "127.0.0.1",
+        "127.0.0.1:0",
+        "127.0.0.1:99999",
+    ] {
+        assert_says(&with(status), &[status, "status = \"127.0.0.1:3636\""]);
+    }
+}
+
+#[test]
 fn keys_of_later_versions_are_refused_as_not_yet_supported_by_name() {
     for (after, key) in [
-        ("[director]\n", "status = \"127.0.0.1:3636\""),
         ("[services.exchange]\n", "udp = [53]"),
-        ("[checks.rdp]\n", "smtp = { ports = [25] }"),
+        ("[checks.rdp]\n", "owa = { vdirs = [\"owa\"] }"),
     ] {
         let said = refusal_with(after, &format!("{after}{key}\n"));
         let name = key.split(' ').next().expect("a key");
         assert_says(&said, &["not yet", &format!("`{name}`")]);
     }
-    let said = refusal_with("backend = \"ipvs\"", "backend = \"weights\"");
-    assert_says(&said, &["not yet", "weights"]);
 }
 
 const ORIGINAL: &str = include_str!("../../../packaging/examples/original.toml");
@@ -404,6 +418,83 @@ fn options_that_need_a_deeper_check_are_refused_without_it() {
     );
 }
 
+fn mail_with(smtp: &str) -> String {
+    GOOD.replace("x224 = { port = 3389 }", smtp)
+}
+
+#[test]
+fn a_mail_check_asks_the_ports_of_exchange_seldom_and_patiently() {
+    for smtp in ["smtp = { ports = [25, 587, 2525] }", "smtp = {}"] {
+        let config = Config::parse(Path::new("g.toml"), &mail_with(smtp)).expect(smtp);
+        let check = &config.checks[0];
+        let Probe::Smtp(options) = &check.probe else {
+            panic!("{check:?}")
+        };
+        let ports: Vec<String> = options.ports.iter().map(ToString::to_string).collect();
+        assert_eq!(ports, ["25/starttls", "587/starttls", "2525/starttls"]);
+    }
+    let text = "[checks.mail]\nsmtp = {}\n[servers.a]\naddress = \"10.0.1.1\"\n\
+                [services.s]\nfwmark = 80\nservers = [\"a\"]\nchecks = [\"mail\"]\n";
+    let config = Config::parse(Path::new("g.toml"), text).expect("defaults");
+    let check = &config.checks[0];
+    assert_eq!(check.interval, Duration::from_secs(30));
+    assert_eq!(check.timeout, Duration::from_secs(12));
+    assert_eq!(check.stale_after, Duration::from_secs(90));
+    assert_eq!(check.retry_interval, Duration::from_secs(1));
+}
+
+#[test]
+fn a_mail_check_takes_every_option_of_the_plugin() {
+    let smtp = "smtp = { ports = [25, \"465/tls\", \"10025/plain\"], ehlo = \"lb1.example.test\", \
+                sni = \"mail.example.test\", certificate = \"30,7\", proxy_protocol = \"v2\" }";
+    let config = Config::parse(Path::new("g.toml"), &mail_with(smtp)).expect(smtp);
+    let Probe::Smtp(options) = &config.checks[0].probe else {
+        panic!("{:?}", config.checks[0])
+    };
+    let ports: Vec<String> = options.ports.iter().map(ToString::to_string).collect();
+    assert_eq!(ports, ["25/starttls", "465/tls", "10025/plain"]);
+    assert_eq!(
+        options.ehlo.as_ref().map(|name| name.as_str()),
+        Some("lb1.example.test")
+    );
+    assert_eq!(
+        options.sni.as_ref().map(|name| name.as_str()),
+        Some("mail.example.test")
+    );
+    assert!(options.certificate_days.is_some());
+    assert_eq!(
+        options.proxy_protocol,
+        Some(plugins::smtp::ProxyVersion::V2)
+    );
+}
+
+#[test]
+fn what_is_wrong_with_a_mail_check_is_named() {
+    let refused = |smtp: &str| refusal(&mail_with(smtp));
+    for (smtp, words) in [
+        ("smtp = { ports = [0] }", "PORT from 1 to 65535"),
+        ("smtp = { ports = [70000] }", "PORT from 1 to 65535"),
+        ("smtp = { ports = [\"25/ssl\"] }", "PORT/starttls"),
+        ("smtp = { ports = [true] }", "expected a number"),
+        ("smtp = { ports = [] }", "ports is empty"),
+        (
+            "smtp = { ports = [\"25/tls\", \"25/plain\"] }",
+            "named twice",
+        ),
+        ("smtp = { port = 25 }", "did you mean `ports`?"),
+        ("smtp = { ehlo = \"a b\" }", "without blanks"),
+        ("smtp = { sni = \"10.0.1.1\" }", "is no host name"),
+        ("smtp = { certificate = \"soon\" }", "\"soon\""),
+        ("smtp = { proxy_protocol = \"v3\" }", "proxy_protocol"),
+        (
+            "smtp = { ports = [\"25/plain\"], certificate = \"30\" }",
+            "without TLS",
+        ),
+    ] {
+        assert_says(&refused(smtp), &["g.toml:", words]);
+    }
+}
+
 #[test]
 fn a_check_must_say_exactly_one_thing_to_check() {
     let said = refusal_with("x224 = { port = 3389 }", "");
@@ -515,4 +606,52 @@ proptest::proptest! {
             let _ = Config::parse(Path::new("g.toml"), &text).map_err(|faults| faults.to_string());
         }
     }
+}
+
+#[test]
+fn a_server_with_a_port_of_its_own_and_a_tcp_check_without_one_belong_together() {
+    let text = |port: &str| {
+        format!(
+            "[director]\nbackend = \"memory\"\n[checks.web]\ntcp = {{ send = \"GET /\\r\\n\", expect = \"HTTP\" }}\n\
+             [servers.a]\naddress = \"10.0.0.1\"\nport = 8080\n[servers.b]\naddress = \"10.0.0.1\"\n{port}\n\
+             [services.web]\nvip = \"192.0.2.1\"\nport = 80\nservers = [\"a\", \"b\"]\nchecks = [\"web\"]\n"
+        )
+    };
+    let config = Config::parse(Path::new("g.toml"), &text("port = 8081")).expect("good");
+    let service = &config.services[0];
+    let destinations: Vec<_> = service
+        .servers
+        .iter()
+        .map(|id| config.destination(service, *id).to_string())
+        .collect();
+    assert_eq!(destinations, ["10.0.0.1:8080", "10.0.0.1:8081"]);
+    assert_says(
+        &refusal(&text("")),
+        &["[checks.web] has no port", "[servers.b]"],
+    );
+    assert_says(&refusal(&text("port = 8080")), &["are both 10.0.0.1"]);
+}
+
+#[test]
+fn flags_netmask_and_engine_of_a_service_are_those_of_ipvsadm() {
+    let with = |lines: &str| GOOD.replace("scheduler = \"wlc\"", lines);
+    let text = with(
+        "scheduler = \"sh\"\npersistence_netmask = \"255.255.255.0\"\none_packet = true\n\
+         scheduler_flags = [\"sh-port\"]\npersistence_engine = \"sip\"",
+    );
+    let settings = Config::parse(Path::new("g.toml"), &text)
+        .expect("good")
+        .services
+        .remove(0)
+        .settings;
+    assert_eq!(
+        (
+            settings.netmask,
+            settings.flags,
+            settings.persistence_engine.as_deref()
+        ),
+        (0xffff_ff00, 0x14, Some("sip"))
+    );
+    let odd = with("scheduler = \"sh\"\npersistence_netmask = \"255.0.255.0\"");
+    assert_says(&refusal(&odd), &["255.0.255.0", "netmask"]);
 }

@@ -12,7 +12,7 @@ use crate::kernel::KernelError;
 use crate::operate::journal::Event;
 use crate::operate::plan;
 use crate::policy::{self, Candidate, Decision, Pool, Rules};
-use crate::reconcile::{self, WantedService};
+use crate::reconcile::{self, Scope, WantedService};
 use crate::table::{ServiceKey, Step, Table};
 
 impl Director {
@@ -28,7 +28,7 @@ impl Director {
         state.memory = decision.memory;
         let wanted = self.wanted(service);
         let key = self.config.services[service.0].key;
-        let steps = reconcile::steps(key, &wanted, &self.table);
+        let steps = self.scope().steps(key, &wanted, &self.table);
         let about = About::service(service);
         if self.carry_out_all(about, &steps, losses) {
             self.record_judged(service);
@@ -88,7 +88,7 @@ impl Director {
             refused: health::is_refused(&opinions),
             failing_since: failing.min(),
             overdue: now.since(member.since) > self.patience(service),
-            nominal: self.config.servers[server.0].weight,
+            nominal: self.nominal(service, server),
             wish: self.wish(service, server),
             inherited: member.state == State::Unknown
                 && found.is_some_and(|weight| weight > 0)
@@ -127,6 +127,11 @@ impl Director {
         longest.max().unwrap_or(Duration::ZERO)
     }
 
+    /// Which changes of the table are ours to make.
+    pub(super) fn scope(&self) -> Scope {
+        self.config.director.backend.scope()
+    }
+
     /// What somebody took from a service of ours since the reading `before`.
     pub(super) fn losses(
         &self,
@@ -135,6 +140,8 @@ impl Director {
         before: &Table,
     ) -> Vec<String> {
         match before.get(&key) {
+            // What its owner takes is not put right.
+            Some(_) if self.scope() == Scope::Weights => Vec::new(),
             Some(known) => reconcile::losses(wanted, known, self.table.get(&key)),
             None => Vec::new(),
         }

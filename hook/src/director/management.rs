@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use super::{About, Director};
 use crate::config::{Config, ServerId};
-use crate::reconcile::{self, WantedDestination, WantedService};
+use crate::reconcile::{self, Scope, WantedDestination, WantedService};
 use crate::table::{Family, Forward, ServiceKey, ServiceSettings, Step, Table};
 
 /// A management service as the configuration asks for it.
@@ -24,8 +24,11 @@ impl ManagementService {
     }
 }
 
-/// The management services of a configuration.
+/// The management services of a configuration, where services are ours to make.
 pub(super) fn of(config: &Config) -> Vec<ManagementService> {
+    if config.director.backend.scope() == Scope::Weights {
+        return Vec::new();
+    }
     let servers = config.servers.iter().enumerate();
     servers
         .filter_map(|(id, server)| {

@@ -122,6 +122,7 @@ pub struct Director {
     host_problems: BTreeMap<String, String>,
     /// The wall clock at the beginning, for deadlines that outlive this process.
     epoch: SystemTime,
+    started: Moment,
 }
 
 /// What is known from one check on one server.
@@ -154,9 +155,9 @@ struct Member {
 }
 
 impl Member {
-    fn new(now: Moment) -> Self {
+    fn new(service: &VirtualService, now: Moment) -> Self {
         Self {
-            state: State::Unknown,
+            state: first_state(service),
             wanted: 0,
             since: now,
             flaps: Flaps::default(),
@@ -167,7 +168,7 @@ impl Member {
 impl ServiceState {
     fn new(service: &VirtualService, now: Moment) -> Self {
         Self {
-            members: service.servers.iter().map(|_| Member::new(now)).collect(),
+            members: members(service, now),
             ..Self::default()
         }
     }
@@ -204,6 +205,7 @@ impl Director {
             host_problems: BTreeMap::new(),
             in_maintenance: BTreeMap::new(),
             epoch: SystemTime::now(),
+            started: now,
         };
         director.note_start();
         director.reread(now)?;
@@ -255,6 +257,7 @@ impl Director {
         let before = std::mem::replace(&mut self.table, self.kernel.dump()?);
         self.fingerprint = fingerprint;
         self.noted_error = self.table_error.take();
+        self.note_owners_changes(&before);
         self.adopt(now);
         self.delete_abandoned();
         self.converge_management(&before);
@@ -293,6 +296,21 @@ impl Director {
         };
         services.filter_map(membership).collect()
     }
+}
+
+/// Servers that nothing asks always serve; the others are judged first.
+fn first_state(service: &VirtualService) -> State {
+    if service.checks.is_empty() {
+        State::Up
+    } else {
+        State::Unknown
+    }
+}
+
+/// Servers of whom nothing is known yet.
+fn members(service: &VirtualService, now: Moment) -> Vec<Member> {
+    let servers = service.servers.iter();
+    servers.map(|_| Member::new(service, now)).collect()
 }
 
 /// Replaces a file as one: a reader, or a crash, sees the old content or the new, never half.

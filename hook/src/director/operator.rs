@@ -11,6 +11,7 @@ use crate::config::{ServerId, ServiceId, nearest};
 use crate::operate::journal::Event;
 use crate::operate::timestamp::rfc3339;
 use crate::policy::{self, Standing, Wish};
+use crate::reconcile::Scope;
 
 /// What is asked of a director for one server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -241,9 +242,14 @@ impl Director {
             Some(_) => Standing::Drained,
             None => Standing::AsJudged,
         };
+        // A destination that the owner of the table has removed is as good as drained: it cannot
+        // serve, and nobody else is to be let down because of it.
+        let removed =
+            self.scope() == Scope::Weights && self.found_weight(service, server).is_none();
+        let wished = || wishes.weight(name, &self.target(service, server));
         Wish {
             standing: asked.max(by_file),
-            weight: wishes.weight(name, &self.target(service, server)),
+            weight: if removed { Some(0) } else { wished() },
         }
     }
 

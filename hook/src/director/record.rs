@@ -27,6 +27,7 @@ pub enum Origin {
 pub struct Entry {
     acknowledged: Option<u32>,
     pending: Option<u32>,
+    nominal: Option<u32>,
 }
 
 impl Entry {
@@ -43,6 +44,11 @@ impl Entry {
         }
     }
 
+    /// The weight that the table's owner gave it, where the table is another program's.
+    pub fn nominal(&self) -> Option<u32> {
+        self.nominal
+    }
+
     fn take(&mut self, line: &Line) {
         match line.state {
             Phase::Created | Phase::Deleted => {}
@@ -51,8 +57,10 @@ impl Entry {
                 *self = Self {
                     acknowledged: Some(line.weight),
                     pending: None,
+                    ..*self
                 };
             }
+            Phase::Nominal => self.nominal = Some(line.weight),
         }
     }
 }
@@ -64,6 +72,8 @@ enum Phase {
     Pending,
     /// The kernel has this weight.
     Acknowledged,
+    /// The table's owner gave this weight.
+    Nominal,
     /// We are about to create this service.
     Created,
     /// This service, or this destination of another configuration, is gone.
@@ -169,6 +179,14 @@ impl Intents {
         self.append(target, weight, Phase::Acknowledged)
     }
 
+    /// Notes the weight that the table's owner gave a destination.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn note_nominal(&mut self, target: &str, weight: u32) -> io::Result<()> {
+        self.append(target, weight, Phase::Nominal)
+    }
+
     /// Whether a virtual service is one that we created.
     pub fn created(&self, service: &str) -> bool {
         self.created.contains(service)
@@ -232,7 +250,7 @@ fn take(entries: &mut BTreeMap<Target, Entry>, created: &mut BTreeSet<Target>, l
             let of_service = format!("{}/", line.target);
             entries.retain(|at, _| *at != line.target && !at.starts_with(&of_service));
         }
-        Phase::Pending | Phase::Acknowledged => {
+        Phase::Pending | Phase::Acknowledged | Phase::Nominal => {
             entries.entry(line.target.clone()).or_default().take(line);
         }
     }
@@ -251,6 +269,7 @@ fn rewrite(
     }
     for (target, entry) in entries {
         for (weight, state) in [
+            (entry.nominal, Phase::Nominal),
             (entry.acknowledged, Phase::Acknowledged),
             (entry.pending, Phase::Pending),
         ] {

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{About, Director, Member, ProbeKey, ServiceState, management};
+use super::{About, Director, ProbeKey, ServiceState, management};
 use crate::clock::Moment;
-use crate::config::{Config, ServerId, VirtualService};
-use crate::kernel::KernelError;
+use crate::config::{Backend, Config, ServerId, VirtualService};
+use crate::kernel::{KernelError, backend};
 use crate::operate::journal::Event;
 
 impl Director {
@@ -17,6 +17,10 @@ impl Director {
     /// can.
     pub fn reload(&mut self, config: Config, now: Moment) -> Result<(), KernelError> {
         let before = std::mem::replace(&mut self.config, config);
+        if self.config.director.backend == Backend::KeepalivedFiles {
+            // Its files are named after the servers.
+            self.kernel = backend::open(&self.config);
+        }
         let same = self.same_servers(&before);
         self.probes = self.carried_probes(&before, &same);
         self.services = self.carried_services(&before, &same, now);
@@ -165,7 +169,7 @@ fn carried(
         let server = same.get(old.servers.get(at)?)?;
         new.servers.iter().position(|member| member == server)
     };
-    let mut members: Vec<Member> = new.servers.iter().map(|_| Member::new(now)).collect();
+    let mut members = super::members(new, now);
     for (at, member) in state.members.into_iter().enumerate() {
         if let Some(at) = moved(at) {
             members[at] = member;

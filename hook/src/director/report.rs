@@ -26,6 +26,10 @@ impl Director {
             config_digest: self.config.digest.clone(),
             table_error: self.table_error.clone(),
             host_problems: self.host_problems.clone(),
+            not_ready: self.not_ready(now),
+            uptime: now.since(self.started).as_secs_f64(),
+            events: self.records.journal.counts(),
+            latest_events: self.records.journal.latest(),
             services: self
                 .service_ids()
                 .map(|id| self.service_status(id, now))
@@ -106,6 +110,7 @@ impl Director {
             active: connections.active,
             inactive: connections.inactive,
             checks: self.last_verdicts(service, server),
+            ages: self.ages(service, server, now),
             stale: self.checks_where(service, |check| {
                 let probed = self.probes.get(&(server, check));
                 probed.is_some_and(|probed| probed.stale)
@@ -181,6 +186,50 @@ impl Director {
             Some((name, shared::host_mode::json::value(verdict)))
         };
         checks.filter_map(verdict).collect()
+    }
+
+    /// How old each check's last verdict is, in seconds.
+    fn ages(&self, service: ServiceId, server: ServerId, now: Moment) -> BTreeMap<String, f64> {
+        let checks = self.config.services[service.0].checks.iter();
+        let age = |check: &CheckId| {
+            let (last, _) = self.probes.get(&(server, *check))?.last.as_ref()?;
+            let name = self.config.checks[check.0].name.clone();
+            Some((name, now.since(*last).as_secs_f64()))
+        };
+        checks.filter_map(age).collect()
+    }
+
+    /// Why this director is not to be relied on now: its table cannot be driven, or a verdict is
+    /// missing or older than `stale_after`.
+    fn not_ready(&self, now: Moment) -> Vec<String> {
+        let error = self.table_error.iter();
+        let table = error.map(|error| format!("the table cannot be driven: {error}"));
+        let mut pairs: Vec<(ServerId, CheckId)> = Vec::new();
+        for service in &self.config.services {
+            for server in &service.servers {
+                pairs.extend(service.checks.iter().map(|check| (*server, *check)));
+            }
+        }
+        pairs.sort_unstable();
+        pairs.dedup();
+        let silent = pairs
+            .into_iter()
+            .filter_map(|(server, check)| self.silence(server, check, now));
+        table.chain(silent).collect()
+    }
+
+    fn silence(&self, server: ServerId, check: CheckId, now: Moment) -> Option<String> {
+        let probed = self.probes.get(&(server, check));
+        let last = probed.and_then(|probed| probed.last.as_ref());
+        let (server, check) = (&self.config.servers[server.0], &self.config.checks[check.0]);
+        let of = format!("check {} of {}", check.name, server.name);
+        match last.map(|(last, _)| now.since(*last)) {
+            None => Some(format!("{of} has not answered yet")),
+            Some(age) if age > check.stale_after => {
+                Some(format!("{of} has not answered for {} s", age.as_secs()))
+            }
+            Some(_) => None,
+        }
     }
 
     /// The names of the checks of a service for which something holds.

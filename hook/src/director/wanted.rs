@@ -6,11 +6,11 @@ use super::record::{Entry, Intents, Origin};
 use super::wishes::Wishes;
 use super::{Director, management};
 use crate::clock::Moment;
-use crate::config::{Config, OnFailure, ServerId, ServiceId, VirtualService};
+use crate::config::{Backend, Config, OnFailure, ServerId, ServiceId, VirtualService};
 use crate::kernel::KernelError;
 use crate::operate::plan;
 use crate::policy::Pool;
-use crate::reconcile::{self, WantedDestination, WantedService};
+use crate::reconcile::{Scope, WantedDestination, WantedService};
 use crate::table::{Destination, Service, ServiceKey, Step, Table};
 
 impl Director {
@@ -26,7 +26,8 @@ impl Director {
             .flat_map(|id| {
                 let decision = self.decide(id, now);
                 let wanted = self.wanted_of(id, &decision.weights, decision.sorry(), &found);
-                reconcile::steps(self.config.services[id.0].key, &wanted, &found)
+                self.scope()
+                    .steps(self.config.services[id.0].key, &wanted, &found)
             })
             .chain(management)
             .chain(abandoned(&self.config, &self.records.intents, &found))
@@ -87,7 +88,9 @@ impl Director {
         found: &'a Table,
     ) -> Vec<(SocketAddr, &'a Destination)> {
         let service = &self.config.services[id.0];
-        let Some(there) = found.get(&service.key) else {
+        // Where another program owns the table, what we do not name is its.
+        let there = found.get(&service.key);
+        let Some(there) = there.filter(|_| self.scope() == Scope::Services) else {
             return Vec::new();
         };
         let named = |at: &SocketAddr| {
@@ -143,17 +146,20 @@ pub(crate) fn wanted(
 
 /// The steps that a bare table needs when every server is healthy.
 pub fn plan_for_healthy(config: &Config, wishes: &Wishes, found: &Table) -> Vec<Step> {
+    let backend = config.director.backend;
     let weight = |service: &VirtualService, id: &ServerId| {
         let server = &config.servers[id.0];
-        let target = plan::target(service.key, config.destination(service, *id));
+        let destination = config.destination(service, *id);
         let stand = wishes
             .of(&server.name)
             .and_then(|asked| asked.stand.as_ref());
         if stand.is_some_and(|stand| stand.wish.standing().is_out()) {
             return 0;
         }
-        let wished = wishes.weight(&server.name, &target);
-        wished.unwrap_or(server.weight)
+        wishes
+            .weight(&server.name, &plan::target(service.key, destination))
+            .or_else(|| owners_weight(backend, found, service.key, destination))
+            .unwrap_or(server.weight)
     };
     config
         .services
@@ -165,15 +171,29 @@ pub fn plan_for_healthy(config: &Config, wishes: &Wishes, found: &Table) -> Vec<
                 .map(|id| weight(service, id))
                 .collect();
             let wanted = wanted(service, &weights, |id| config.destination(service, id));
-            reconcile::steps(service.key, &wanted, found)
+            backend.scope().steps(service.key, &wanted, found)
         })
         .chain(management::steps(&management::of(config), found))
         .collect()
 }
 
+/// The weight that the owner of a table gave a destination: its nominal one, there. 0 tells none.
+fn owners_weight(
+    backend: Backend,
+    found: &Table,
+    service: ServiceKey,
+    destination: SocketAddr,
+) -> Option<u32> {
+    let there = found.get(&service)?.destinations.get(&destination)?;
+    Some(there.settings.weight).filter(|weight| backend == Backend::Weights && *weight > 0)
+}
+
 /// The steps that delete what we created and the configuration no longer names. A service in which
 /// somebody else has a destination stays, with all that is in it.
 pub(crate) fn abandoned(config: &Config, intents: &Intents, found: &Table) -> Vec<Step> {
+    if config.director.backend.scope() == Scope::Weights {
+        return Vec::new();
+    }
     let management = management::of(config);
     let named = |key: &ServiceKey| {
         config.services.iter().any(|service| service.key == *key)

@@ -1,7 +1,7 @@
 //! Sysctls and the firewall: read, and written where they differ, once at the start and then by a
 //! thread.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
@@ -41,6 +41,7 @@ impl Keeping {
             setup,
             parts,
             noted: BTreeMap::new(),
+            failing: BTreeSet::new(),
             first: true,
         };
         for event in work.pass() {
@@ -113,12 +114,15 @@ struct Work {
     parts: Parts,
     /// What is wrong with each thing, so that it is told once.
     noted: BTreeMap<String, String>,
+    /// What was found wrong in the present pass.
+    failing: BTreeSet<String>,
     first: bool,
 }
 
 impl Work {
     fn pass(&mut self) -> Vec<HostEvent> {
         let mut events = Vec::new();
+        self.failing.clear();
         let (steps, faults) = sysctl::pending(&self.setup.sysctls, self.parts.sysctls.as_mut());
         for fault in faults {
             let words = fault.to_string();
@@ -136,7 +140,24 @@ impl Work {
             }
         }
         self.first = false;
+        self.ended(&mut events);
         events
+    }
+
+    /// What was wrong and is as wanted without a step of ours: somebody else put it right.
+    fn ended(&mut self, events: &mut Vec<HostEvent>) {
+        self.noted.retain(|thing, words| {
+            let fails = self.failing.contains(thing);
+            if !fails {
+                let thing = thing.clone();
+                events.push(HostEvent {
+                    event: Event::Repaired,
+                    reason: format!("{thing} is as wanted again; it was: {words}"),
+                    problem: Problem { thing, words: None },
+                });
+            }
+            fails
+        });
     }
 
     fn carry_out(&mut self, steps: Vec<HostStep>, events: &mut Vec<HostEvent>) {
@@ -185,6 +206,7 @@ impl Work {
     }
 
     fn failed(&mut self, events: &mut Vec<HostEvent>, thing: String, words: String) {
+        self.failing.insert(thing.clone());
         if self.noted.insert(thing.clone(), words.clone()).as_ref() == Some(&words) {
             return;
         }
@@ -234,6 +256,7 @@ mod tests {
             setup,
             parts,
             noted: BTreeMap::new(),
+            failing: BTreeSet::new(),
             first: true,
         }
     }
@@ -265,6 +288,19 @@ mod tests {
     fn a_parameter_that_is_not_there_is_told_once_and_the_rest_is_done() {
         let mut work = work(&[]);
         assert_eq!(kinds(&work.pass()), [Event::StepFailed, Event::Step]);
+        assert_eq!(kinds(&work.pass()), []);
+    }
+
+    #[test]
+    fn a_problem_that_somebody_else_solves_is_told_as_over_once() {
+        let mut work = work(&[]);
+        work.pass();
+        let there = MemorySysctls::holding([("net.ipv4.ip_forward", "1")]);
+        work.parts.sysctls = Box::new(there);
+        let events = work.pass();
+        assert_eq!(kinds(&events), [Event::Repaired]);
+        assert_eq!(events[0].problem.words, None);
+        assert_eq!(events[0].problem.thing, "net.ipv4.ip_forward");
         assert_eq!(kinds(&work.pass()), []);
     }
 }

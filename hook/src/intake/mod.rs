@@ -1,7 +1,10 @@
 //! Where verdicts come from: checks that run inside this process, and programs that it starts.
 
 mod exec;
+mod pacing;
 mod real_path;
+mod smtp;
+mod tcp;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -19,6 +22,7 @@ use crate::clock::Clock;
 use crate::config::{Check, Config, Probe, Server};
 use crate::director::Report;
 use crate::health::{Reading, Streak};
+use pacing::Pacing;
 
 /// The checks that are being run, each on one server, by their names.
 pub struct Checks {
@@ -95,6 +99,7 @@ impl Running {
     fn is(&self, server: &Server, check: &Check) -> bool {
         let depends_on = self.check.depends_on.clone();
         self.server.address == server.address
+            && self.server.port == server.port
             && self.server.name == server.name
             && self.check
                 == Check {
@@ -123,9 +128,10 @@ impl Task {
     async fn run(self, first: Duration) {
         sleep(first).await;
         let mut streak = Streak::default();
+        let mut pacing = Pacing::default();
         loop {
             let began = Instant::now();
-            let verdict = probe(&self.check, &self.server)
+            let verdict = probe(&self.check, &self.server, &mut pacing, self.clock)
                 .await
                 .enforcing(&self.check.enforce);
             streak = streak.after(Reading::from(&verdict), self.clock.now());
@@ -138,24 +144,26 @@ impl Task {
             if self.reports.send(report).await.is_err() {
                 return;
             }
-            sleep_until(self.next(began, Instant::now(), &streak)).await;
+            sleep_until(self.next(began, Instant::now(), &streak, &pacing)).await;
         }
     }
 
     /// When the run after one that `began` and `ended` starts: start to start in general, soon
-    /// after a failure while the streak is undecided, and never without a pause, so that a slow
-    /// server is not asked twice in a breath.
-    fn next(&self, began: Instant, ended: Instant, streak: &Streak) -> Instant {
+    /// after a failure while the streak is undecided, or as soon as what failed may be asked again,
+    /// and never without a pause, so that a slow server is not asked twice in a breath.
+    fn next(&self, began: Instant, ended: Instant, streak: &Streak, pacing: &Pacing) -> Instant {
         let pause = ended + self.check.retry_interval.min(self.check.interval);
         if streak.is_undecided(&self.check.rules) {
-            pause
+            let now = self.clock.now();
+            let decisive = pacing.next_decisive().map(|at| ended + at.since(now));
+            decisive.map_or(pause, |decisive| pause.max(decisive))
         } else {
             pause.max(began + self.check.interval)
         }
     }
 }
 
-async fn probe(check: &Check, server: &Server) -> Verdict {
+async fn probe(check: &Check, server: &Server, pacing: &mut Pacing, clock: Clock) -> Verdict {
     let deadline = Deadline::after(check.timeout);
     match &check.probe {
         Probe::X224 { port, options } => {
@@ -166,6 +174,8 @@ async fn probe(check: &Check, server: &Server) -> Verdict {
             };
             plugins_tls::x224::check(&target, options, deadline).await
         }
+        Probe::Tcp(asked) => tcp::check(&check.name, asked, server, deadline).await,
+        Probe::Smtp(options) => smtp::check(options, server, pacing, clock, deadline).await,
         Probe::RealPath(path) => real_path::check(&check.name, path, server, deadline).await,
         Probe::Exec(program) => exec::check(&check.name, program, server, deadline).await,
     }

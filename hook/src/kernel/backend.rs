@@ -4,14 +4,18 @@ use std::io;
 
 use super::VirtualServers;
 use super::ipvs::Ipvs;
+use super::keepalived_files::KeepalivedFiles;
 use super::memory::Memory;
-use crate::config::Backend;
+use super::weights::Weights;
+use crate::config::{Backend, Config};
 use crate::director::record::TableIdentity;
 
-/// The table of a backend. The kernel is first asked when the table is first read.
-pub fn open(backend: Backend) -> Box<dyn VirtualServers> {
-    match backend {
+/// The table of a configuration. The kernel is first asked when the table is first read.
+pub fn open(config: &Config) -> Box<dyn VirtualServers> {
+    match config.director.backend {
         Backend::Ipvs => Box::new(Ipvs::new()),
+        Backend::Weights => Box::new(Weights::default()),
+        Backend::KeepalivedFiles => Box::new(KeepalivedFiles::of(config)),
         Backend::Memory => Box::new(Memory::default()),
     }
 }
@@ -22,7 +26,7 @@ pub fn open(backend: Backend) -> Box<dyn VirtualServers> {
 /// `/proc` is not mounted.
 pub fn identity(backend: Backend) -> io::Result<TableIdentity> {
     match backend {
-        Backend::Ipvs => Ok(TableIdentity {
+        Backend::Ipvs | Backend::Weights | Backend::KeepalivedFiles => Ok(TableIdentity {
             boot: std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?
                 .trim()
                 .to_owned(),

@@ -5,9 +5,11 @@ pub mod backend;
 pub mod connections;
 pub mod firewall;
 pub mod ipvs;
+pub mod keepalived_files;
 pub mod memory;
 mod netlink;
 pub mod sysctl;
+pub mod weights;
 
 use crate::table::{Step, Table};
 
@@ -22,6 +24,15 @@ pub trait VirtualServers {
     /// A cheap reading that changes whenever the table's services, destinations or weights
     /// change, and does not change with traffic. `None` where there is none: then dump.
     fn fingerprint(&mut self) -> Option<String>;
+
+    /// The kernel's own table, where another program carries our weights into it. `None` where
+    /// what [`dump`](Self::dump) reads is in force by itself.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    fn in_force(&mut self) -> Result<Option<Table>, KernelError> {
+        Ok(None)
+    }
 }
 
 /// Why the kernel's table could not be read or changed, with what to do about it.
@@ -45,6 +56,18 @@ pub enum KernelError {
     #[error("{what}: the kernel has no such virtual service, or no longer")]
     NoService {
         /// What was tried, with service and destination.
+        what: String,
+    },
+    /// The destination is not there. Where the table is another program's, it is not added.
+    #[error("{what}: there is no such destination, or no longer; its owner has removed it")]
+    Gone {
+        /// What was tried, with service and destination.
+        what: String,
+    },
+    /// A change that only the owner of the table may make.
+    #[error("{what}: another program owns this table; this backend changes nothing but weights")]
+    NotOurs {
+        /// What was asked for.
         what: String,
     },
     /// The kernel refused a request.

@@ -1,6 +1,6 @@
 //! The command line of `governess`.
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -12,10 +12,12 @@ use serde_json::Value;
 use super::control::{self, Request};
 use super::export;
 use super::plan;
+use super::push::{self, Newer};
 use super::sessions;
 use super::status::Status;
 use super::wish;
 use crate::config::Config;
+use crate::config::import::{self, Format, Remark};
 use crate::director::plan_for_healthy;
 use crate::director::wishes::Wishes;
 use crate::host;
@@ -69,7 +71,41 @@ enum Command {
     /// Write the set-up in another tool's words; needs no director and changes nothing
     Export {
         #[command(subcommand)]
-        format: Format,
+        format: Words,
+    },
+    /// Turn another program's file into a governess.toml, on standard output.
+    /// What is not carried over is told with its line, on standard error and at the file's head
+    Import {
+        /// lvs.cf, ldirectord.cf, the output of `ipvsadm -Sn`, or keepalived.conf; - is standard
+        /// input
+        file: PathBuf,
+        /// Whose file it is; guessed if not given
+        #[arg(long, value_name = "PROGRAM")]
+        from: Option<Format>,
+        /// Packet filter rules of the old set-up, as iptables-save prints them or a script of
+        /// iptables commands: they know the ports of a mark, and the masquerade
+        #[arg(long, value_name = "FILE")]
+        iptables: Option<PathBuf>,
+    },
+    /// Bring the configuration file to the other director: judged here and there, put in place as
+    /// one, taken over by the director that runs there
+    Push {
+        /// Where, as ssh knows it
+        #[arg(value_name = "HOST")]
+        host: String,
+        /// Also over a file that is newer there
+        #[arg(long)]
+        force: bool,
+    },
+    /// The far side of push: takes the file from standard input
+    #[command(hide = true)]
+    Receive {
+        /// When the file sent was changed, in seconds since 1970
+        #[arg(long)]
+        modified: u64,
+        /// Also over a file that is newer here
+        #[arg(long)]
+        force: bool,
     },
     /// Show what the running director knows
     Status {
@@ -84,7 +120,7 @@ enum Command {
 
 /// Whose words an export is in.
 #[derive(Debug, Subcommand)]
-enum Format {
+enum Words {
     /// A script for `nft -f`: marks and masquerade
     Nft {
         /// Instead, a packet filter that lets the traffic through: a proposal
@@ -97,6 +133,8 @@ enum Format {
     Sysctl,
     /// Rules for `ipvsadm -R`, every server healthy
     Ipvsadm,
+    /// keepalived's file for the two directors of a [pair]
+    Keepalived,
     /// Lines for /etc/hosts
     Hosts,
 }
@@ -124,8 +162,23 @@ pub fn main() -> ExitCode {
 }
 
 fn carry_out(arguments: &Arguments) -> Result<ExitCode> {
+    if let Command::Import {
+        file,
+        from,
+        iptables,
+    } = &arguments.command
+    {
+        return show_import(file, *from, iptables.as_deref());
+    }
+    if let Command::Receive { modified, force } = arguments.command {
+        // There may be no file here yet, or a bad one.
+        let told = push::receive(&arguments.config, modified, newer(force))?;
+        say(&format!("{told}\n"))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let config = Config::load(&arguments.config)?;
     match &arguments.command {
+        Command::Import { .. } => Ok(ExitCode::SUCCESS),
         Command::Run => crate::run::run(&arguments.config, config).map(|()| ExitCode::SUCCESS),
         Command::Verify => verify(arguments, &config),
         Command::Plan { json } => show_plan(&config, *json),
@@ -135,9 +188,50 @@ fn carry_out(arguments: &Arguments) -> Result<ExitCode> {
         Command::Enable(enable) => enable.carry_out(&config),
         Command::Weight(weight) => weight.carry_out(&config),
         Command::Export { format } => show_export(&config, format),
+        Command::Push { host, force } => {
+            push::push(&arguments.config, host, newer(*force))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Receive { .. } => Ok(ExitCode::SUCCESS),
         Command::Status { json, watch: false } => show_status(&config, *json),
         Command::Status { json, watch: true } => watch_status(&config, *json),
     }
+}
+
+fn show_import(file: &Path, from: Option<Format>, iptables: Option<&Path>) -> Result<ExitCode> {
+    let read = |path: &Path| read_any(path).with_context(|| format!("reading {}", path.display()));
+    let rules = iptables.map(read).transpose()?;
+    let told = |remark: &Remark| {
+        let separator = if remark.line > 0 { ":" } else { ": " };
+        let words = remark.to_string();
+        let words = words.strip_prefix("line ").unwrap_or(&words);
+        let _ = writeln!(io::stderr(), "{}{separator}{words}", file.display());
+    };
+    match import::import(&read(file)?, from, rules.as_deref()) {
+        Ok(imported) => {
+            imported.remarks.iter().for_each(told);
+            say(&imported.toml)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(refusals) => {
+            refusals.iter().for_each(told);
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+/// A file, or standard input for `-`.
+fn read_any(path: &Path) -> io::Result<Vec<u8>> {
+    if path == Path::new("-") {
+        let mut bytes = Vec::new();
+        io::stdin().lock().read_to_end(&mut bytes)?;
+        return Ok(bytes);
+    }
+    std::fs::read(path)
+}
+
+fn newer(force: bool) -> Newer {
+    if force { Newer::Replace } else { Newer::Keep }
 }
 
 /// The file is judged by then; what this host lacks for it is told and is no fault of the file,
@@ -160,7 +254,7 @@ fn verify(arguments: &Arguments, config: &Config) -> Result<ExitCode> {
 fn show_plan(config: &Config, json: bool) -> Result<ExitCode> {
     let (remark, plan) = match control::ask(&config.director.control, &Request::Plan) {
         Ok(plan) => (None, plan),
-        Err(error) if nobody_runs(&error) => (
+        Err(error) if control::nobody_runs(&error) => (
             Some("no director runs; all servers are assumed to be healthy"),
             plan_without_director(config)?,
         ),
@@ -207,7 +301,7 @@ fn plan_page(remark: Option<&str>, words: &[&str]) -> String {
 fn plan_without_director(config: &Config) -> Result<Value> {
     let path = config.director.state_dir.join("wishes.json");
     let wishes = Wishes::open(&path).with_context(|| format!("reading {}", path.display()))?;
-    let table = backend::open(config.director.backend)
+    let table = backend::open(config)
         .dump()
         .context("reading the IPVS table")?;
     let steps = plan_for_healthy(config, &wishes, &table);
@@ -220,30 +314,33 @@ fn host_plan(config: &Config) -> plan::HostPlan {
     host::pending(&Setup::of(config))
 }
 
-fn show_export(config: &Config, format: &Format) -> Result<ExitCode> {
+fn show_export(config: &Config, format: &Words) -> Result<ExitCode> {
     let setup = Setup::of(config);
     say(&match format {
-        Format::Nft { filter: false } => export::nft::text(&setup.firewall)?,
-        Format::Nft { filter: true } => export::filter(config)?,
-        Format::Iptables => export::iptables(config)?,
-        Format::Sysctl => export::sysctl::text(&setup.sysctls),
-        Format::Ipvsadm => export::ipvsadm::text(&export::table(config)),
-        Format::Hosts => export::hosts(config),
+        Words::Nft { filter: false } => export::nft::text(&setup.firewall)?,
+        Words::Nft { filter: true } => export::filter(config)?,
+        Words::Iptables => export::iptables(config)?,
+        Words::Sysctl => export::sysctl::text(&setup.sysctls),
+        Words::Ipvsadm => export::ipvsadm::text(&export::table(config)),
+        Words::Keepalived => export::keepalived(config, check_director())?,
+        Words::Hosts => export::hosts(config),
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where `check_director` is: beside this program in a build, else where packages install it.
+fn check_director() -> PathBuf {
+    const NAME: &str = "check_director";
+    let own = std::env::current_exe().ok();
+    own.map(|own| own.with_file_name(NAME))
+        .filter(|path| path.exists())
+        .unwrap_or_else(|| Path::new("/usr/lib/nagios/plugins").join(NAME))
 }
 
 fn show_sessions(config: &Config) -> Result<ExitCode> {
     let connections = connections::read().context("reading /proc/net/ip_vs_conn")?;
     say(&sessions::page(config, &connections))?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn nobody_runs(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
-    )
 }
 
 fn show_status(config: &Config, json: bool) -> Result<ExitCode> {

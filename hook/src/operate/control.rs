@@ -206,6 +206,14 @@ async fn ask_director(request: Request, peer: Uid, asked: &mpsc::Sender<Asked>) 
         .unwrap_or_else(|_| json!({ "error": "the director is stopping" }))
 }
 
+/// Whether asking failed because no director runs.
+pub fn nobody_runs(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
+    )
+}
+
 /// Asks a running director from another process.
 ///
 /// # Errors

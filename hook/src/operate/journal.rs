@@ -1,6 +1,7 @@
 //! The event journal: one JSON object a line in `events.jsonl`, and one line for a human on
 //! standard error.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
@@ -10,10 +11,11 @@ use nix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::status::LatestEvent;
 use super::timestamp::rfc3339;
 
 /// What happened, by the names that outsiders rely on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Event {
     /// The director runs.
@@ -34,6 +36,8 @@ pub enum Event {
     StepFailed,
     /// Something that was missing or altered behind our back was put right.
     Repaired,
+    /// The owner of the table has removed a destination; it is not put back.
+    Vanished,
     /// The operator set a weight by hand.
     WishSet,
     /// The operator set the configured weight again.
@@ -56,6 +60,15 @@ pub enum Event {
     ReloadRefused,
     /// The director ended; the table stays.
     Stopped,
+}
+
+impl Event {
+    /// Its name in the journal.
+    pub fn name(self) -> String {
+        let name = serde_json::to_value(self).ok();
+        let name = name.as_ref().and_then(Value::as_str);
+        name.unwrap_or("event").to_owned()
+    }
 }
 
 /// One event with what it is about.
@@ -93,7 +106,12 @@ pub struct Journal {
     /// Lines for the file and for standard error that are noted and not yet written.
     noted: Vec<u8>,
     told: Vec<u8>,
+    counts: BTreeMap<Event, u64>,
+    latest: VecDeque<LatestEvent>,
 }
+
+/// So many of the latest events are kept for `status`.
+const LATEST: usize = 20;
 
 /// The last line of the journal lies within this many bytes of its end.
 const LONGEST_LINE: u64 = 64 * 1024;
@@ -122,6 +140,8 @@ impl Journal {
             seq: last_seq(&tail),
             noted: Vec::new(),
             told: Vec::new(),
+            counts: BTreeMap::new(),
+            latest: VecDeque::with_capacity(LATEST),
         })
     }
 
@@ -131,6 +151,8 @@ impl Journal {
             file: None,
             seq: 0,
             noted: Vec::new(),
+            counts: BTreeMap::new(),
+            latest: VecDeque::with_capacity(LATEST),
             told: Vec::new(),
         }
     }
@@ -153,6 +175,34 @@ impl Journal {
             Err(_) => self.noted.truncate(length),
         }
         self.told.extend_from_slice(human(&line).as_bytes());
+        self.keep(&line);
+    }
+
+    fn keep(&mut self, line: &Line<'_>) {
+        *self.counts.entry(line.event).or_default() += 1;
+        if self.latest.len() == LATEST {
+            self.latest.pop_front();
+        }
+        self.latest.push_back(LatestEvent {
+            ts: line.ts.clone(),
+            event: line.event.name(),
+            service: line.service.map(str::to_owned),
+            server: line.server.map(str::to_owned),
+            reason: line.reason.to_owned(),
+        });
+    }
+
+    /// How often each event happened in this run, by its name.
+    pub fn counts(&self) -> BTreeMap<String, u64> {
+        let counts = self.counts.iter();
+        counts
+            .map(|(event, count)| (event.name(), *count))
+            .collect()
+    }
+
+    /// The latest events of this run, the newest last.
+    pub fn latest(&self) -> Vec<LatestEvent> {
+        self.latest.iter().cloned().collect()
     }
 
     /// Writes what was noted, once what followed from it is done: the kernel does not wait for
@@ -195,11 +245,7 @@ fn monotonic_us() -> u64 {
 }
 
 fn human(line: &Line<'_>) -> String {
-    let event = serde_json::to_value(line.event).ok();
-    let event = event
-        .as_ref()
-        .and_then(|name| name.as_str())
-        .unwrap_or("event");
+    let event = line.event.name();
     let about = match (line.service, line.server) {
         (Some(service), Some(server)) => format!(" {service}/{server}"),
         (Some(name), None) | (None, Some(name)) => format!(" {name}"),

@@ -18,8 +18,38 @@ pub struct Status {
     pub table_error: Option<String>,
     /// What is wrong with the host's set-up, by what it is wrong with.
     pub host_problems: BTreeMap<String, String>,
+    /// Why the director is not ready, in words; empty if its verdicts are fresh and the table can
+    /// be driven.
+    #[serde(default)]
+    pub not_ready: Vec<String>,
+    /// Seconds since the director's start.
+    #[serde(default)]
+    pub uptime: f64,
+    /// How often each event happened since then.
+    #[serde(default)]
+    pub events: BTreeMap<String, u64>,
+    /// The latest of them, the newest last.
+    #[serde(default)]
+    pub latest_events: Vec<LatestEvent>,
     /// The services of the configuration.
     pub services: Vec<ServiceStatus>,
+}
+
+/// An event as the journal has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LatestEvent {
+    /// When, as RFC 3339 writes it.
+    pub ts: String,
+    /// What happened, by its name in the journal.
+    pub event: String,
+    /// In which service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// To which server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
+    /// Why, in one line.
+    pub reason: String,
 }
 
 /// One virtual service.
@@ -73,6 +103,29 @@ pub enum WishStatus {
     Stand(String),
 }
 
+impl WishStatus {
+    /// The weight that it leaves to a server that works, if it says so.
+    pub fn weight(&self) -> Option<u32> {
+        match self {
+            Self::Weight(weight) => Some(*weight),
+            Self::Stand(word) => (word != "enable").then_some(0),
+        }
+    }
+
+    /// What is so because of it.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Weight(weight) => format!("weight {weight}"),
+            Self::Stand(word) => match word.as_str() {
+                "drain" => "drained",
+                "disable" => "disabled",
+                _ => "in, whatever its checks say",
+            }
+            .to_owned(),
+        }
+    }
+}
+
 /// Who wants it, and why. Times as RFC 3339 writes them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WishDetail {
@@ -116,6 +169,9 @@ pub struct ServerStatus {
     pub inactive: u32,
     /// The last verdict of each check.
     pub checks: BTreeMap<String, serde_json::Value>,
+    /// How many seconds ago each of them was given.
+    #[serde(default)]
+    pub ages: BTreeMap<String, f64>,
     /// Checks that have not answered for too long.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stale: Vec<String>,
@@ -259,7 +315,8 @@ impl ServerStatus {
 }
 
 impl WishDetail {
-    fn words(&self) -> String {
+    /// In one line, with a comma before it.
+    pub fn words(&self) -> String {
         let mut words = format!(", {}", self.author);
         for (before, part) in [
             (" since ", &self.since),

@@ -1,11 +1,15 @@
 //! From the table we want and the table that is there to the fewest steps. Pure.
 
+mod scope;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use crate::table::{
     DestinationSettings, Encapsulation, Forward, Service, ServiceKey, ServiceSettings, Step, Table,
 };
+
+pub use scope::Scope;
 
 /// A destination as we want it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

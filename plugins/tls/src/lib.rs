@@ -5,6 +5,9 @@
 //! start `check_over_tls` instead. The hook depends on it and checks in its own process.
 
 mod handshake;
+pub mod owa;
 mod recorded;
 mod session;
+pub mod smtp;
+pub mod startup;
 pub mod x224;

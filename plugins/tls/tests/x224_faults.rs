@@ -1,14 +1,15 @@
 //! Every fault of an RDP server above the Connection Confirm, played on loopback.
 #![allow(clippy::unwrap_used, reason = "a test program")]
 
-#[path = "peer/challenge.rs"]
-mod challenge;
 mod peer;
 
 use std::time::{Duration, Instant};
 
+use lookalike::rdp::certificate::Certificate;
+use lookalike::rdp::peer::{Closing, Inside, Opening, Peer, Tls};
+use lookalike::rdp::{challenge, selects};
 use openssl::ssl::SslVersion;
-use peer::{Certificate, Closing, Inside, Peer, Running, Tls, confirm};
+use peer::{Running, good, serve};
 use plugins::x224::{self, Depth, Options, Require, Skew};
 use plugins_tls::x224::check;
 use proptest::prelude::*;
@@ -51,11 +52,11 @@ async fn verdict_on(server: &Running, options: &Options, budget: Duration) -> Ve
 }
 
 async fn judged(peer: Peer, options: &Options, budget: Duration) -> Verdict {
-    verdict_on(&peer.serve().await, options, budget).await
+    verdict_on(&serve(peer).await, options, budget).await
 }
 
 async fn answered(bytes: Vec<u8>, options: &Options) -> Verdict {
-    judged(Peer::nla(Inside::Answers(bytes)), options, BUDGET).await
+    judged(peer::nla(Inside::Answers(bytes)), options, BUDGET).await
 }
 
 #[track_caller]
@@ -90,7 +91,7 @@ fn assert_advised(verdict: &Verdict, advice: Advice, condition: Condition, words
 
 #[tokio::test]
 async fn a_self_signed_certificate_is_healthy_and_told() {
-    let verdict = judged(Peer::tls(Tls::good()), &tls(), BUDGET).await;
+    let verdict = judged(peer::tls(good()), &tls(), BUDGET).await;
     assert_found(&verdict, Condition::Healthy, Kind::Ok, "security TLS 1.3");
     assert_eq!(verdict.advisories, []);
     let fact = |name: &str| verdict.facts[name].as_str();
@@ -134,11 +135,11 @@ async fn every_phase_is_timed_and_time_comes_first() {
 #[tokio::test]
 async fn the_connection_is_closed_with_close_notify() {
     for options in [tls(), nla(None)] {
-        let mut server = Peer::nla(Inside::Answers(challenge::of("EX1", 0)));
+        let mut server = peer::nla(Inside::Answers(challenge::of("EX1", 0)));
         if matches!(options.depth, Depth::Tls(_)) {
             server.inside = Inside::Waits;
         }
-        let mut server = server.serve().await;
+        let mut server = serve(server).await;
         verdict_on(&server, &options, BUDGET).await;
         assert_eq!(server.closed().await, Closing::Orderly);
     }
@@ -146,7 +147,7 @@ async fn the_connection_is_closed_with_close_notify() {
 
 #[tokio::test]
 async fn a_handshake_and_a_challenge_in_fragments_are_put_together() {
-    let mut server = Peer::nla(Inside::Answers(challenge::of("EX1", 0)));
+    let mut server = peer::nla(Inside::Answers(challenge::of("EX1", 0)));
     server.drip = Some((97, Duration::from_millis(20)));
     let verdict = judged(server, &nla(Some("EX1")), BUDGET).await;
     assert_found(&verdict, Condition::Healthy, Kind::Ok, "EX1.exch.test");
@@ -158,15 +159,15 @@ async fn old_servers_are_named_and_not_called_down() {
         (SslVersion::TLS1, "over TLS 1.0"),
         (SslVersion::TLS1_1, "over TLS 1.1"),
     ] {
-        let old = Tls::with(&Certificate::default(), (version, version));
-        let verdict = judged(Peer::tls(old), &tls(), BUDGET).await;
+        let old = Tls::with(&Certificate::default(), (version, version)).unwrap();
+        let verdict = judged(peer::tls(old), &tls(), BUDGET).await;
         assert_found(&verdict, Condition::Degraded, Kind::Insecure, words);
     }
 }
 
 #[tokio::test]
 async fn r13_silence_behind_the_confirm_is_a_timeout() {
-    let verdict = judged(Peer::tls(Tls::Silent), &tls(), SHORT).await;
+    let verdict = judged(peer::tls(Tls::Silent), &tls(), SHORT).await;
     assert_found(
         &verdict,
         Condition::Failed,
@@ -179,7 +180,7 @@ async fn r13_silence_behind_the_confirm_is_a_timeout() {
 async fn r13_half_a_handshake_is_a_timeout_too() {
     let record_that_promises_more = vec![0x16, 3, 3, 0, 0x40, 2, 0, 0, 0x3c];
     let says = Tls::Says(record_that_promises_more);
-    let verdict = judged(Peer::tls(says), &tls(), SHORT).await;
+    let verdict = judged(peer::tls(says), &tls(), SHORT).await;
     assert_found(
         &verdict,
         Condition::Failed,
@@ -197,7 +198,7 @@ async fn r13_an_alert_is_named() {
         (222, "alert of an unknown kind (222)"),
     ] {
         let alert = Tls::Says(vec![0x15, 3, 3, 0, 2, 2, number]);
-        let verdict = judged(Peer::tls(alert), &tls(), BUDGET).await;
+        let verdict = judged(peer::tls(alert), &tls(), BUDGET).await;
         assert_found(&verdict, Condition::Failed, Kind::TlsFailed, words);
     }
 }
@@ -211,14 +212,14 @@ async fn r13_plaintext_is_quoted() {
         ),
         (b"\x03\x00\x00\x09\x02\xf0\x80\x21\x80", "got '\\x03\\x00"),
     ] {
-        let verdict = judged(Peer::tls(Tls::Says(text.to_vec())), &tls(), BUDGET).await;
+        let verdict = judged(peer::tls(Tls::Says(text.to_vec())), &tls(), BUDGET).await;
         assert_found(&verdict, Condition::Failed, Kind::TlsFailed, words);
     }
 }
 
 #[tokio::test]
 async fn r13_a_close_and_a_reset_are_told_apart() {
-    let verdict = judged(Peer::tls(Tls::Closes), &tls(), BUDGET).await;
+    let verdict = judged(peer::tls(Tls::Closes), &tls(), BUDGET).await;
     assert_found(
         &verdict,
         Condition::Failed,
@@ -226,7 +227,7 @@ async fn r13_a_close_and_a_reset_are_told_apart() {
         "TLS: 127.0.0.1",
     );
     assert!(verdict.summary.contains("(FIN)"), "{}", verdict.summary);
-    let verdict = judged(Peer::tls(Tls::Resets), &tls(), BUDGET).await;
+    let verdict = judged(peer::tls(Tls::Resets), &tls(), BUDGET).await;
     assert_found(&verdict, Condition::Failed, Kind::TcpReset, "(RST)");
 }
 
@@ -234,7 +235,7 @@ async fn r13_a_close_and_a_reset_are_told_apart() {
 async fn r13_a_broken_handshake_is_told_in_words() {
     let server_hello_of_nonsense = vec![0x16, 3, 3, 0, 6, 2, 0, 0, 2, 0xff, 0xff];
     let verdict = judged(
-        Peer::tls(Tls::Says(server_hello_of_nonsense)),
+        peer::tls(Tls::Says(server_hello_of_nonsense)),
         &tls(),
         BUDGET,
     )
@@ -250,7 +251,7 @@ async fn r13_a_broken_handshake_is_told_in_words() {
 #[tokio::test]
 async fn r13_a_drip_ends_at_the_overall_deadline() {
     let started = Instant::now();
-    let mut server = Peer::tls(Tls::good());
+    let mut server = peer::tls(good());
     server.drip = Some((1, SHORT / 10));
     let verdict = judged(server, &tls(), SHORT).await;
     assert_found(&verdict, Condition::Failed, Kind::Timeout, "timeout");
@@ -268,8 +269,7 @@ async fn r14_dates_of_the_certificate_are_advisory() {
             to,
             ..Certificate::default()
         };
-        let any = (SslVersion::TLS1_2, SslVersion::TLS1_3);
-        let server = Peer::tls(Tls::with(&certificate, any));
+        let server = peer::tls(Tls::of(&certificate).unwrap());
         let verdict = judged(server, &tls(), BUDGET).await;
         assert_advised(&verdict, Advice::Certificate, Condition::Degraded, words);
         assert_eq!(verdict.advisories[0].enforced, Condition::Failed);
@@ -287,8 +287,7 @@ async fn r14_a_certificate_for_another_name_is_advisory() {
         alternative_names: vec!["ex2.exch.test".to_owned(), "mail.test".to_owned()],
         ..Certificate::default()
     };
-    let any = (SslVersion::TLS1_2, SslVersion::TLS1_3);
-    let server = Peer::tls(Tls::with(&certificate, any)).serve().await;
+    let server = serve(peer::tls(Tls::of(&certificate).unwrap())).await;
     let expecting = |name: &str| Options {
         depth: Depth::Tls(x224::Tls {
             certificate_name: Expected::host(name),
@@ -315,8 +314,7 @@ async fn r14_days_left_are_judged_by_the_thresholds() {
             }),
             ..Options::default()
         };
-        let any = (SslVersion::TLS1_2, SslVersion::TLS1_3);
-        let server = Peer::tls(Tls::with(&certificate, any));
+        let server = peer::tls(Tls::of(&certificate).unwrap());
         let verdict = judged(server, &options, BUDGET).await;
         let words = format!("in {left} days");
         assert_advised(&verdict, Advice::Certificate, condition, &words);
@@ -410,7 +408,7 @@ async fn r16_oversized_or_broken_der_is_malformed() {
 
 #[tokio::test]
 async fn an_authority_that_hangs_or_goes_is_told_by_how_it_does() {
-    let silent = Peer::nla(Inside::Answers(Vec::new()));
+    let silent = peer::nla(Inside::Answers(Vec::new()));
     let verdict = judged(silent, &nla(None), SHORT).await;
     assert_found(
         &verdict,
@@ -418,15 +416,15 @@ async fn an_authority_that_hangs_or_goes_is_told_by_how_it_does() {
         Kind::Timeout,
         "gave no NTLM challenge",
     );
-    let verdict = judged(Peer::nla(Inside::Closes), &nla(None), BUDGET).await;
+    let verdict = judged(peer::nla(Inside::Closes), &nla(None), BUDGET).await;
     assert_found(&verdict, Condition::Failed, Kind::ClosedEarly, "NLA");
-    let verdict = judged(Peer::nla(Inside::Resets), &nla(None), BUDGET).await;
+    let verdict = judged(peer::nla(Inside::Resets), &nla(None), BUDGET).await;
     assert_found(&verdict, Condition::Failed, Kind::TcpReset, "NLA");
 }
 
 #[tokio::test]
 async fn what_the_server_does_not_offer_is_said_not_to_be_judged() {
-    let verdict = judged(Peer::tls(Tls::good()), &nla(Some("EX1")), BUDGET).await;
+    let verdict = judged(peer::tls(good()), &nla(Some("EX1")), BUDGET).await;
     assert_found(
         &verdict,
         Condition::Healthy,
@@ -438,8 +436,8 @@ async fn what_the_server_does_not_offer_is_said_not_to_be_judged() {
         (Some(Require::Rdp), Condition::Healthy),
         (Some(Require::Tls), Condition::Failed),
     ] {
-        let mut server = Peer::tls(Tls::Silent);
-        server.confirm = confirm(0);
+        let mut server = peer::tls(Tls::Silent);
+        server.opening = Opening::Answers(selects(0));
         let options = Options { require, ..tls() };
         let verdict = judged(server, &options, BUDGET).await;
         assert_eq!(verdict.condition, condition, "{}", verdict.summary);
@@ -459,7 +457,7 @@ async fn a_required_nla_that_is_not_chosen_fails_whatever_tls_shows() {
         require: Some(Require::Nla),
         ..tls()
     };
-    let verdict = judged(Peer::tls(Tls::good()), &options, BUDGET).await;
+    let verdict = judged(peer::tls(good()), &options, BUDGET).await;
     assert_found(
         &verdict,
         Condition::Failed,
@@ -479,7 +477,7 @@ proptest! {
         ],
     ) {
         let budget = Duration::from_millis(60);
-        let (verdict, took) = run(Peer::tls(Tls::Says(bytes)), &tls(), budget);
+        let (verdict, took) = run(peer::tls(Tls::Says(bytes)), &tls(), budget);
         prop_assert!(took < budget + Duration::from_millis(400), "{:?}", took);
         prop_assert_eq!(verdict.condition, Condition::Failed, "{}", verdict.summary);
     }
@@ -494,7 +492,7 @@ proptest! {
         }
         bytes.truncate(cut);
         let budget = Duration::from_millis(200);
-        let (verdict, took) = run(Peer::nla(Inside::Answers(bytes)), &nla(None), budget);
+        let (verdict, took) = run(peer::nla(Inside::Answers(bytes)), &nla(None), budget);
         prop_assert!(took < budget + Duration::from_millis(400), "{:?}", took);
         prop_assert!(verdict.kind != Kind::Internal && !verdict.summary.is_empty());
     }

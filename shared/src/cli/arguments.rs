@@ -20,6 +20,7 @@ const FILE_MOST: u64 = 64 * 1024;
 pub(super) fn complete(
     mode: HostMode,
     check: &str,
+    server: &str,
     words: Vec<OsString>,
 ) -> Result<Vec<OsString>, String> {
     let program = words.first().cloned().unwrap_or_default();
@@ -35,7 +36,7 @@ pub(super) fn complete(
         complete.extend(extra_opts::options(&ask, &format!("check_{check}"))?);
     }
     complete.extend(rest);
-    Ok(for_clap(mode, complete))
+    Ok(for_clap(mode, server, complete))
 }
 
 /// ldirectord passes no options of ours, so they lie in a file that is named after the check.
@@ -99,8 +100,8 @@ pub(super) fn read_from(source: impl Read) -> io::Result<String> {
 }
 
 /// ldirectord passes `VIP|FWM VPORT RIP RPORT` behind the name, and nothing else; every other
-/// host passes options.
-fn for_clap(mode: HostMode, words: Vec<OsString>) -> Vec<OsString> {
+/// host passes options. `server` is the option that takes RIP.
+fn for_clap(mode: HostMode, server: &str, words: Vec<OsString>) -> Vec<OsString> {
     if mode != HostMode::Ldirectord {
         return words;
     }
@@ -109,7 +110,7 @@ fn for_clap(mode: HostMode, words: Vec<OsString>) -> Vec<OsString> {
             if !before.is_empty() && !words_are_options(&words, before.len()) =>
         {
             let mut options = before.to_vec();
-            options.extend([OsString::from("--hostname"), rip.clone()]);
+            options.extend([OsString::from(server), rip.clone()]);
             // The real port of a virtual service by firewall mark may be 0: the check's own then.
             if rport != OsStr::new("0") {
                 options.extend([OsString::from("--port"), rport.clone()]);
@@ -131,7 +132,7 @@ mod tests {
 
     fn read(mode: HostMode, command: &str) -> String {
         let words = command.split(' ').map(OsString::from).collect();
-        let read: Vec<_> = for_clap(mode, words)
+        let read: Vec<_> = for_clap(mode, "--hostname", words)
             .into_iter()
             .map(|word| word.into_string().expect("UTF-8"))
             .collect();

@@ -50,8 +50,6 @@ fn ask(name: &str, words: &[OsString], deadline: &Deadline) -> Result<Verdict, F
         .arg(name)
         .arg(deadline.remaining().as_millis().to_string())
         .args(words)
-        // The checks set what they need by themselves; the file costs time at each start.
-        .env("OPENSSL_CONF", "/dev/null")
         .stdout(writer.try_clone().map_err(could_not)?)
         // What the loader has to say comes the same way.
         .stderr(writer);
@@ -60,14 +58,19 @@ fn ask(name: &str, words: &[OsString], deadline: &Deadline) -> Result<Verdict, F
     // With it goes this process's own copy of the writing end.
     drop(command);
     let answer = read_bounded(&mut reader, ANSWER_MOST, deadline.remaining() + GRACE);
-    let status = leave(&mut child, &answer.end);
     match serde_json::from_slice(&answer.bytes) {
-        // That program's last word names itself, and hosts know only this check.
-        Ok(verdict) => Ok(Verdict {
-            check: name.to_owned(),
-            ..verdict
-        }),
-        Err(_) => Err(no_verdict(&program, &answer.bytes, &answer.end, status)),
+        Ok(verdict) => {
+            end(&mut child);
+            // That program's last word may name itself, and hosts know only this check.
+            Ok(Verdict {
+                check: name.to_owned(),
+                ..verdict
+            })
+        }
+        Err(_) => {
+            let status = leave(&mut child, &answer.end);
+            Err(no_verdict(&program, &answer.bytes, &answer.end, status))
+        }
     }
 }
 
@@ -104,9 +107,9 @@ fn take_children_back() {
     let _ = unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) };
 }
 
-/// Ends the program unless it has ended by itself, and leaves no zombie.
-fn leave(child: &mut Child, end: &End) -> Option<ExitStatus> {
-    if matches!(end, End::Closed) {
+/// The status of a program that has closed its output, if it ends by itself; it is ended otherwise.
+fn leave(child: &mut Child, how: &End) -> Option<ExitStatus> {
+    if matches!(how, End::Closed) {
         let patience = Instant::now() + EXIT_PATIENCE;
         while Instant::now() < patience {
             match child.try_wait() {
@@ -116,10 +119,15 @@ fn leave(child: &mut Child, end: &End) -> Option<ExitStatus> {
             }
         }
     }
-    // It may be gone by now; then there is nothing to end.
+    end(child);
+    None
+}
+
+/// Ends the program, which may have ended by itself, and leaves no zombie.
+fn end(child: &mut Child) {
+    // An error means that it is gone: then there is nothing to end.
     let _ = child.kill();
     let _ = child.wait();
-    None
 }
 
 fn no_verdict(program: &Path, bytes: &[u8], end: &End, status: Option<ExitStatus>) -> Finding {

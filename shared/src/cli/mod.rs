@@ -42,6 +42,9 @@ pub trait Plugin: Parser {
     /// Its part of the manual in lines of 80 columns: `WHAT IT DOES`, `VERDICTS`, `EXAMPLES`.
     const MANUAL: &'static str;
 
+    /// The option by which it takes the server that ldirectord names.
+    const SERVER: &'static str = "--hostname";
+
     /// The options that every plugin has.
     fn common(&self) -> &Common;
 
@@ -78,7 +81,7 @@ fn say(asker: Asker, check: &str, answer: &Answer) -> ! {
 fn answer<P: Plugin>(mode: HostMode, words: Vec<OsString>) -> Answer {
     let started = Deadline::after(Duration::ZERO);
     let usage = |why: &str| mode.failing(P::NAME, Kind::Usage, why, &[]);
-    let words = match arguments::complete(mode, P::NAME, words) {
+    let words = match arguments::complete(mode, P::NAME, P::SERVER, words) {
         Ok(words) => words,
         Err(why) => return usage(&why),
     };

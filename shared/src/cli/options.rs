@@ -77,7 +77,8 @@ impl Common {
         }
     }
 
-    fn family(&self) -> Family {
+    /// The kind of address to use.
+    pub fn family(&self) -> Family {
         match (self.ipv4, self.ipv6) {
             (true, _) => Family::V4,
             (_, true) => Family::V6,

@@ -2,6 +2,8 @@
 //! quantity.
 
 mod plugin_run;
+mod plugin_run_tls;
+mod smtp_run;
 mod weight_change;
 
 use serde::{Deserialize, Serialize};
@@ -30,6 +32,21 @@ pub(crate) const ALL: &[Subject] = &[
         name: "plugin_run",
         place: Place::Here,
         measure: plugin_run::measure,
+    },
+    Subject {
+        name: "plugin_run_tls",
+        place: Place::Here,
+        measure: plugin_run_tls::measure,
+    },
+    Subject {
+        name: "smtp_plain",
+        place: Place::Here,
+        measure: smtp_run::plain,
+    },
+    Subject {
+        name: "smtp_starttls",
+        place: Place::Here,
+        measure: smtp_run::starttls,
     },
     Subject {
         name: "weight_change",

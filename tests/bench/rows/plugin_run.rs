@@ -11,11 +11,11 @@ use crate::Outcome;
 use crate::measure::{Program, Time, bind_to_one_core, interleaved, rounds};
 use crate::origin::package_version;
 
-const TIMED: usize = 400;
+pub(super) const TIMED: usize = 400;
 const WEIGHED: usize = 50;
 
 /// Where the Debian package has it.
-const CHECK_TCP: &str = "/usr/lib/nagios/plugins/check_tcp";
+pub(super) const CHECK_TCP: &str = "/usr/lib/nagios/plugins/check_tcp";
 
 pub(crate) fn measure() -> Outcome<Measured> {
     bind_to_one_core()?;
@@ -60,13 +60,13 @@ pub(crate) fn measure() -> Outcome<Measured> {
 }
 
 /// A binary of the same build as this one.
-fn beside_this(name: &str) -> Outcome<std::path::PathBuf> {
+pub(super) fn beside_this(name: &str) -> Outcome<std::path::PathBuf> {
     let this = env::current_exe()?;
     Ok(this.parent().unwrap_or(Path::new("")).join(name))
 }
 
 /// What is timed must be a run that succeeds in what it is for.
-fn expect(program: &Program, beginning: &str) -> Outcome {
+pub(super) fn expect(program: &Program, beginning: &str) -> Outcome {
     let said = program.output()?;
     if said.starts_with(beginning) {
         return Ok(());

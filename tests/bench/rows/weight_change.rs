@@ -143,13 +143,13 @@ fn start(clock: Clock) -> Outcome<Director> {
         wishes: Wishes::open(&folder.join("wishes.json"))?,
         journal: Journal::open(&folder.join("events.jsonl"))?,
     };
-    let kernel = backend::open(config.director.backend);
+    let kernel = backend::open(&config);
     Ok(Director::start(config, kernel, records, clock.now())?)
 }
 
 /// A verdict as the check itself gives it.
 fn check(rdp: &Rdp, behaviour: Behaviour, expected: Condition) -> Outcome<Verdict> {
-    rdp.behave(behaviour);
+    rdp.behave(behaviour)?;
     let target = Target {
         name: "10.0.1.1".to_owned(),
         address: rdp.address(),

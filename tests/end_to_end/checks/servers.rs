@@ -1,30 +1,19 @@
 //! Servers that the checks are run against.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
-use crate::challenge;
-use crate::peer::{Inside, Peer};
+use lookalike::rdp::{Behaviour, Rdp};
 
 /// A server with TLS and NLA, for as long as the test runs.
 pub(crate) fn healthy() -> SocketAddr {
-    serve(Peer::nla(Inside::Answers(challenge::of("EX1", 0))))
+    behaving(Behaviour::Confirms)
 }
 
-/// Runs a server for as long as the test runs. It serves one connection at a time.
-pub(crate) fn serve(peer: Peer) -> SocketAddr {
-    let (tell, told) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime.block_on(async {
-            let running = peer.serve().await;
-            tell.send(running.address).unwrap();
-            std::future::pending::<()>().await;
-        });
-    });
-    told.recv().unwrap()
+/// A server that behaves so, for as long as the test runs.
+pub(crate) fn behaving(behaviour: Behaviour) -> SocketAddr {
+    let rdp = Rdp::listen((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    rdp.behave(behaviour).unwrap();
+    rdp.address()
 }
 
 /// A port that nothing listens on.

@@ -1,7 +1,6 @@
 //! governess dies after any message to the kernel, before it has read the answer: a plain restart
 //! ends in the right table.
 
-use std::env;
 use std::fs;
 use std::time::{Duration, Instant};
 
@@ -10,7 +9,7 @@ use crate::Outcome;
 use crate::cluster::{Cluster, DOWN, Scene, UP};
 use crate::director::{altered, original};
 use crate::host::addresses;
-use crate::story::{Story, same};
+use crate::story::{Story, every_step, same};
 
 /// Which calls of a series are met: the first, how far apart, and for how long, unless governess
 /// comes to its goal before.
@@ -32,7 +31,7 @@ const EVERY: Calls = Calls {
 /// How a series is sampled, unless `LAB_EVERY_STEP` is set: an emulated machine takes some seconds
 /// for a death. What is left out first are the messages that only read, before the first that writes.
 fn sampled(first: usize, step: usize, seconds: u64) -> Calls {
-    if env::var_os("LAB_EVERY_STEP").is_some_and(|set| set == "1") {
+    if every_step() {
         return EVERY;
     }
     let time = Duration::from_secs(seconds);

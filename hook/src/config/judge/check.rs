@@ -10,30 +10,35 @@ use shared::verdict::Advice;
 use toml::Spanned;
 
 use super::super::fault::Fault;
-use super::super::file::{self, Placed};
-use super::super::{Check, Exec, Probe, REAL_PATH};
-use super::{not_yet, number, time, word};
+use super::super::file::{self, Named, Placed};
+use super::super::{Check, CheckId, Exec, Probe, REAL_PATH, Server, Tcp, VirtualService};
+use super::{not_yet, number, smtp, time, word};
 use crate::health::Rules;
 
+/// How much of an answer a `tcp` check reads at most.
+const LONGEST_EXPECTATION: usize = 4096;
+
 pub(super) fn judge(name: &Spanned<String>, check: &file::Check, faults: &mut Vec<Fault>) -> Check {
-    for (key, value) in [
-        ("smtp", &check.smtp),
-        ("owa", &check.owa),
-        ("dns", &check.dns),
-    ] {
+    for (key, value) in [("owa", &check.owa), ("dns", &check.dns)] {
         not_yet(faults, key, value);
     }
     if name.as_ref() == REAL_PATH {
         let message = format!("[checks.{REAL_PATH}] is the name of a check of governess itself");
         faults.push(Fault::at(name.span(), message).suggest("choose another name"));
     }
-    let interval = time(faults, "interval", &check.interval, Duration::from_secs(5));
+    // A whole conversation with a tarpit in it takes longer, and MAIL may not be sent often.
+    let (often, patient) = match check.smtp {
+        Some(_) => (30, 12),
+        None => (5, 3),
+    };
+    let (often, patient) = (Duration::from_secs(often), Duration::from_secs(patient));
+    let interval = time(faults, "interval", &check.interval, often);
     let retry = Duration::from_secs(1);
     Check {
         name: name.as_ref().clone(),
         probe: probe(name, check, faults),
         interval,
-        timeout: time(faults, "timeout", &check.timeout, Duration::from_secs(3)),
+        timeout: time(faults, "timeout", &check.timeout, patient),
         retry_interval: time(faults, "retry_interval", &check.retry_interval, retry),
         stale_after: time(
             faults,
@@ -52,11 +57,12 @@ pub(super) fn judge(name: &Spanned<String>, check: &file::Check, faults: &mut Ve
 
 /// What the check does. Exactly one kind must be named.
 fn probe(name: &Spanned<String>, check: &file::Check, faults: &mut Vec<Fault>) -> Probe {
-    let later = [&check.smtp, &check.owa, &check.dns]
-        .into_iter()
-        .flatten()
-        .count();
-    let named = later + usize::from(check.x224.is_some()) + usize::from(check.exec.is_some());
+    let later = [&check.owa, &check.dns].into_iter().flatten().count();
+    let named = later
+        + usize::from(check.x224.is_some())
+        + usize::from(check.tcp.is_some())
+        + usize::from(check.smtp.is_some())
+        + usize::from(check.exec.is_some());
     if named != 1 {
         let what = if named == 0 {
             "does not say what to check"
@@ -68,9 +74,59 @@ fn probe(name: &Spanned<String>, check: &file::Check, faults: &mut Vec<Fault>) -
                 .suggest("one section, one check, such as x224 = { port = 3389 }"),
         );
     }
-    match &check.exec {
-        Some(exec) => Probe::Exec(judge_exec(exec, faults)),
-        None => x224(check.x224.as_ref(), faults),
+    match (&check.exec, &check.tcp, &check.smtp) {
+        (Some(exec), ..) => Probe::Exec(judge_exec(exec, faults)),
+        (None, Some(written), _) => Probe::Tcp(tcp(written, faults)),
+        (None, None, Some(written)) => smtp::judge(written, faults),
+        (None, None, None) => x224(check.x224.as_ref(), faults),
+    }
+}
+
+fn tcp(written: &Spanned<file::Tcp>, faults: &mut Vec<Fault>) -> Tcp {
+    let written = written.as_ref();
+    let text = |key: &Placed<String>| key.as_ref().map(|text| text.as_ref().clone());
+    if let Some(long) = written
+        .expect
+        .as_ref()
+        .filter(|text| text.as_ref().len() > LONGEST_EXPECTATION)
+    {
+        let message = format!("expect is longer than {LONGEST_EXPECTATION} bytes");
+        faults.push(Fault::at(long.span(), message).suggest("the answer's beginning is enough"));
+    }
+    Tcp {
+        port: written
+            .port
+            .as_ref()
+            .map(|port| number(faults, "port", &Some(port.clone()), 1..=65535, 1)),
+        send: text(&written.send).unwrap_or_default(),
+        expect: text(&written.expect).unwrap_or_default(),
+    }
+}
+
+/// A `tcp` check without a port asks the port of the server, which then must have one.
+pub(super) fn ports_are_known(
+    written: &Named<file::Check>,
+    checks: &[Check],
+    services: &[VirtualService],
+    servers: &[Server],
+    faults: &mut Vec<Fault>,
+) {
+    for (id, (name, _)) in written.keys().zip(checks).enumerate() {
+        let Probe::Tcp(Tcp { port: None, .. }) = checks[id].probe else {
+            continue;
+        };
+        let users = services
+            .iter()
+            .filter(|service| service.checks.contains(&CheckId(id)));
+        let mut members = users.flat_map(|service| &service.servers);
+        if let Some(server) = members.find(|server| servers[server.0].port.is_none()) {
+            let message = format!(
+                "[checks.{}] has no port, and neither has [servers.{}]",
+                name.as_ref(),
+                servers[server.0].name
+            );
+            faults.push(Fault::at(name.span(), message).suggest("write tcp = { port = 80 }"));
+        }
     }
 }
 
@@ -139,7 +195,7 @@ fn depth(written: &file::X224, faults: &mut Vec<Fault>) -> Depth {
     }
 }
 
-fn certificate(written: &Placed<String>, faults: &mut Vec<Fault>) -> Option<DaysLeft> {
+pub(super) fn certificate(written: &Placed<String>, faults: &mut Vec<Fault>) -> Option<DaysLeft> {
     let written = written.as_ref()?;
     let days = written.as_ref().parse().ok();
     if days.is_none() {

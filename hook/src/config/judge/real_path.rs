@@ -38,7 +38,7 @@ pub(super) fn with_real_path(
     for port in services
         .iter()
         .filter(|service| behind(service))
-        .flat_map(|service| asked(service, &checks))
+        .flat_map(|service| asked(service, &checks, servers))
     {
         if !ports.contains(&port) {
             ports.push(port);
@@ -56,19 +56,25 @@ pub(super) fn with_real_path(
     (checks, services)
 }
 
-/// The service's own first port, and those that its checks ask.
-fn asked(service: &VirtualService, checks: &[Check]) -> Vec<u16> {
+/// The service's own first port where its servers listen on it, and those that its checks ask.
+fn asked(service: &VirtualService, checks: &[Check], servers: &[Server]) -> Vec<u16> {
+    let members_keep_it = service
+        .servers
+        .iter()
+        .all(|id| servers[id.0].port.is_none());
     let own = service
         .front
         .iter()
         .flat_map(|front| front.tcp.first().copied());
-    let addressed = Some(service.port).filter(|port| *port != 0);
+    let addressed = Some(service.port).filter(|port| *port != 0 && members_keep_it);
     let checked = service
         .checks
         .iter()
-        .filter_map(|id| match checks[id.0].probe {
-            Probe::X224 { port, .. } => Some(port),
-            Probe::Exec(_) | Probe::RealPath(_) => None,
+        .flat_map(|id| match &checks[id.0].probe {
+            Probe::X224 { port, .. } => vec![*port],
+            Probe::Tcp(tcp) => tcp.port.into_iter().collect(),
+            Probe::Smtp(options) => options.ports.iter().map(|port| port.number).collect(),
+            Probe::Exec(_) | Probe::RealPath(_) => Vec::new(),
         });
     own.chain(addressed).chain(checked).collect()
 }

@@ -1,7 +1,7 @@
 //! Judges the `[services.*]` sections: identities, schedulers, members.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -9,14 +9,11 @@ use toml::Spanned;
 
 use super::super::fault::{Fault, nearest};
 use super::super::file::{self, Named, Placed};
-use super::super::{OnFailure, Server, ServerId, VirtualService, duration};
+use super::super::{OnFailure, SCHEDULERS, Server, ServerId, VirtualService, duration};
 use super::{Names, address, gentle, not_yet, number, optional_time, word};
-use crate::table::{Family, Forward, Protocol, ServiceKey, ServiceSettings};
-
-/// Names of the schedulers of the kernel (`net/netfilter/ipvs/ip_vs_*.c`).
-const SCHEDULERS: &[&str] = &[
-    "rr", "wrr", "lc", "wlc", "lblc", "lblcr", "dh", "sh", "sed", "nq", "fo", "ovf", "mh", "twos",
-];
+use crate::table::{
+    Family, Forward, ONE_PACKET, Protocol, SCHEDULER_FLAGS, ServiceKey, ServiceSettings,
+};
 
 pub(super) fn judge_all(
     written: &Named<file::Service>,
@@ -54,7 +51,11 @@ fn judge_one(
 ) -> Option<VirtualService> {
     not_yet(faults, "udp", &service.udp);
     let members = listed(name, "servers", &service.servers, &names.servers, faults);
-    let checks = listed(name, "checks", &service.checks, &names.checks, faults);
+    let checks = match &service.checks {
+        // Written down, not forgotten: nothing is asked, and the servers always serve.
+        Some(list) if list.as_ref().is_empty() => Vec::new(),
+        _ => listed(name, "checks", &service.checks, &names.checks, faults),
+    };
     same_address(&members, service, servers, faults);
     let family = family(name, &members, servers, faults);
     let vip = service
@@ -133,10 +134,93 @@ fn settings(service: &file::Service, family: Family, faults: &mut Vec<Fault>) ->
     ServiceSettings {
         scheduler: word(faults, "scheduler", &service.scheduler, SCHEDULERS, "wlc").to_owned(),
         persistence: persistence(faults, &service.persistence),
-        netmask: ServiceSettings::host_netmask(family),
-        flags: 0,
-        persistence_engine: None,
+        netmask: netmask(service, family, faults),
+        flags: flags(service, faults),
+        persistence_engine: engine(service, faults),
     }
+}
+
+/// Which part of a client's address counts for persistence.
+fn netmask(service: &file::Service, family: Family, faults: &mut Vec<Fault>) -> u32 {
+    let all = ServiceSettings::host_netmask(family);
+    let Some(written) = &service.persistence_netmask else {
+        return all;
+    };
+    let text = written.as_ref();
+    let read = match family {
+        Family::V4 => text.parse::<Ipv4Addr>().ok().map(u32::from),
+        Family::V6 => text
+            .parse()
+            .ok()
+            .filter(|length| (1..=128).contains(length)),
+    };
+    let contiguous =
+        |mask: &u32| family == Family::V6 || (mask.leading_ones() + mask.trailing_zeros() == 32);
+    match read.filter(contiguous) {
+        Some(mask) if service.persistence.is_some() => mask,
+        Some(_) => {
+            let message = "persistence_netmask without persistence says nothing";
+            faults.push(Fault::at(written.span(), message).suggest("add persistence = \"600s\""));
+            all
+        }
+        None => {
+            let message = format!("persistence_netmask = \"{text}\" is no netmask of this service");
+            faults.push(
+                Fault::at(written.span(), message)
+                    .suggest("such as \"255.255.255.0\"; for IPv6 a prefix length such as \"64\""),
+            );
+            all
+        }
+    }
+}
+
+/// One-packet scheduling, and the flags whose meaning is the scheduler's, in the words of
+/// ipvsadm(8).
+fn flags(service: &file::Service, faults: &mut Vec<Fault>) -> u32 {
+    let listed = service
+        .scheduler_flags
+        .as_ref()
+        .map_or(&[][..], |list| list.as_ref().as_slice());
+    let mut flags = match &service.one_packet {
+        Some(wanted) if *wanted.as_ref() => ONE_PACKET,
+        _ => 0,
+    };
+    for written in listed {
+        let known = [
+            "flag-1",
+            "flag-2",
+            "flag-3",
+            "sh-fallback",
+            "sh-port",
+            "mh-fallback",
+            "mh-port",
+        ];
+        flags |= match word(
+            faults,
+            "scheduler_flags",
+            &Some(written.clone()),
+            &known,
+            "",
+        ) {
+            "flag-1" | "sh-fallback" | "mh-fallback" => SCHEDULER_FLAGS[0],
+            "flag-2" | "sh-port" | "mh-port" => SCHEDULER_FLAGS[1],
+            "flag-3" => SCHEDULER_FLAGS[2],
+            _ => 0,
+        };
+    }
+    flags
+}
+
+/// The kernel has one persistence engine (`ip_vs_pe_sip`).
+fn engine(service: &file::Service, faults: &mut Vec<Fault>) -> Option<String> {
+    let engine = word(
+        faults,
+        "persistence_engine",
+        &service.persistence_engine,
+        &["", "sip"],
+        "",
+    );
+    (!engine.is_empty()).then(|| engine.to_owned())
 }
 
 fn persistence(faults: &mut Vec<Fault>, written: &Placed<String>) -> Option<u32> {
@@ -279,7 +363,7 @@ fn same_address(
     let mut seen = BTreeMap::new();
     for id in members {
         let server = &servers[id.0];
-        if let Some(other) = seen.insert(server.address, &server.name) {
+        if let Some(other) = seen.insert((server.address, server.port), &server.name) {
             let message = format!(
                 "servers \"{other}\" and \"{}\" are both {}",
                 server.name, server.address

@@ -536,3 +536,21 @@ fn a_udp_server_that_fails_is_removed_and_comes_back_with_its_weight() {
     director.works(0).works(0);
     assert_eq!(bench.kernel.weights(), [1, 1]);
 }
+
+#[test]
+fn servers_that_nothing_asks_serve_from_the_first_moment() {
+    let bench = Bench::new();
+    let unchecked = CONFIG.replace("checks = [\"rdp\"]", "checks = []");
+    assert_ne!(unchecked, CONFIG);
+    let mut director = bench.director_with(&unchecked);
+    assert_eq!(bench.kernel.weights(), [1, 1]);
+    bench.kernel.set_by_hand(0, 0);
+    director.passes(60);
+    assert_eq!(bench.kernel.weights(), [0, 1]);
+    bench.kernel.clear();
+    director.passes(2).passes(2);
+    assert_eq!(
+        (bench.kernel.weights(), bench.events("fail_open")),
+        (vec![0, 1], 0)
+    );
+}

@@ -17,6 +17,7 @@ async fn run(exec: &Exec, budget: Duration) -> Verdict {
         name: "ex1".to_owned(),
         address,
         weight: 1,
+        port: None,
         management: None,
     };
     check("store", exec, &server, Deadline::after(budget)).await

@@ -18,9 +18,11 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+use std::net::SocketAddr;
+
 use self::socket::{Failure, OpenFailure, Socket};
 use crate::kernel::{KernelError, VirtualServers};
-use crate::table::{Step, Table};
+use crate::table::{ServiceKey, Step, Table};
 
 /// The kernel's IPVS table, of the network namespace in which the first call is made.
 ///
@@ -35,6 +37,26 @@ impl Ipvs {
     /// Touches nothing yet.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Gives a destination that is there another weight; nothing else of it changes, and nothing
+    /// is ever added.
+    ///
+    /// # Errors
+    /// [`KernelError::Gone`] if it is not there; whatever else the kernel refuses.
+    pub fn set_weight(
+        &mut self,
+        service: ServiceKey,
+        destination: SocketAddr,
+        weight: u32,
+    ) -> Result<(), KernelError> {
+        let what =
+            || format!("set the weight of destination {destination} of {service} to {weight}");
+        match self.call(|socket| operation::set_weight(socket, &service, destination, weight)) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(KernelError::Gone { what: what() }),
+            Err(error) => Err(error.named(what())),
+        }
     }
 
     /// Lends the socket out. It comes back only if nothing about it is doubtful: not after a

@@ -160,6 +160,28 @@ fn change_destination(
     outcome
 }
 
+/// Gives a destination another weight and nothing else. False if it is gone: then it stays gone.
+pub(super) fn set_weight(
+    kernel: &mut impl Transport,
+    service: &ServiceKey,
+    destination: SocketAddr,
+    weight: u32,
+) -> Result<bool, Failure> {
+    let Some(now) = read_destination(kernel, service, destination)? else {
+        return Ok(false);
+    };
+    let settings = now.destination.settings;
+    let wanted = DestinationSettings { weight, ..settings };
+    if wanted == settings {
+        return Ok(true);
+    }
+    let request = Request::set_destination(service, destination, &wanted, &now.unknown)?;
+    match kernel.command(request) {
+        Err(failure) if matches!(failure.code(), Some(libc::ESRCH | libc::ENOENT)) => Ok(false),
+        outcome => outcome.map(|()| true),
+    }
+}
+
 fn read_service(
     kernel: &mut impl Transport,
     service: &ServiceKey,

@@ -3,15 +3,9 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use crate::table::{
-    DestinationSettings, Encapsulation, Family, Forward, Protocol, ServiceKey, ServiceSettings,
-    Table,
+    DestinationSettings, Encapsulation, Family, Forward, ONE_PACKET, Protocol, SCHEDULER_FLAGS,
+    ServiceKey, ServiceSettings, Table,
 };
-
-/// Flag of one-packet scheduling (`IP_VS_SVC_F_ONEPACKET` of `linux/ip_vs.h`).
-const ONE_PACKET: u32 = 0x4;
-
-/// Flags whose meaning is the scheduler's (`IP_VS_SVC_F_SCHED1` to `3`).
-const SCHEDULER_FLAGS: [u32; 3] = [0x8, 0x10, 0x20];
 
 /// The table in the program's own format and order. One thing more than the program itself saves
 /// is written: connection thresholds, which it takes but does not print.

@@ -1,18 +1,21 @@
 //! `governess export`: the set-up in the words of other tools, for those who want to carry it out
 //! without us, or to see it. Pure.
 
+use std::path::PathBuf;
+
 use ipnet::IpNet;
 
 use crate::config::Config;
 use crate::director::{plan_for_healthy, wishes::Wishes};
 use crate::kernel::firewall::foreign;
 use crate::kernel::firewall::script::UnwritableInterface;
-use crate::setup::{Setup, Traffic};
+use crate::setup::{self, Setup, Traffic};
 use crate::table::{Family, Table};
 
 pub mod hosts;
 pub mod iptables;
 pub mod ipvsadm;
+pub mod keepalived;
 pub mod nft;
 pub mod sysctl;
 
@@ -62,6 +65,31 @@ pub fn iptables(config: &Config) -> Result<String, UnwritableInterface> {
         text += &iptables::text(&firewall, Family::V6)?;
     }
     Ok(text)
+}
+
+/// keepalived's file for both directors of a pair; `check_director` is where that program is.
+///
+/// # Errors
+/// The configuration has no pair, or nothing that VRRP can elect by.
+pub fn keepalived(config: &Config, check_director: PathBuf) -> anyhow::Result<String> {
+    let Some(pair) = &config.pair else {
+        anyhow::bail!(
+            "the file has no [pair]: on one director governess holds the addresses itself, and \
+             keepalived must not; add [pair] with partner = [\"10.0.1.33\", \"10.0.1.34\"]"
+        );
+    };
+    let inside = config.nat.as_ref().map(|nat| nat.inside.clone());
+    Ok(keepalived::text(&keepalived::Vrrp {
+        interface: pair.interface.clone(),
+        router_id: pair.router_id,
+        addresses: setup::addresses(config),
+        score_file: pair.score_file.clone(),
+        fifo: pair.fifo.clone(),
+        sync: pair
+            .sync
+            .then(|| inside.unwrap_or_else(|| pair.interface.clone())),
+        check_director,
+    })?)
 }
 
 /// The names of VIPs, management VIPs and servers.

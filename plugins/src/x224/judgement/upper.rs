@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use shared::dial::Target;
+use shared::identity::is_called;
 use shared::perfdata::Value;
 use shared::text::{hex, quoted, spoken};
 use shared::tls::{Session, Way, advisories, days_left};
@@ -231,15 +232,6 @@ fn wrong_server(target: &Target, options: &Options, challenge: &Challenge) -> Op
             ),
         ),
     })
-}
-
-/// Whether a server that tells `name` is the one expected: equal without regard to case, or equal
-/// in the first label where one of the two is that alone, as NetBIOS names are.
-fn is_called(expected: &str, name: &str) -> bool {
-    let label = |name: &str| name.split('.').next().unwrap_or_default().to_lowercase();
-    let whole = |name: &str| name.trim_end_matches('.').to_lowercase();
-    let short = !expected.contains('.') || !name.contains('.');
-    !name.is_empty() && (whole(expected) == whole(name) || short && label(expected) == label(name))
 }
 
 /// The name that the server gives itself, made harmless.

@@ -1,6 +1,6 @@
 //! The second program of the checks: carries out what needs TLS, for the check that starts it.
 
-use plugins::x224;
+use plugins::{owa, smtp, x224};
 use shared::cli::{Request, assist};
 use shared::verdict::Verdict;
 
@@ -9,9 +9,18 @@ fn main() {
 }
 
 async fn carry_out(request: Request) -> Verdict {
+    plugins_tls::startup::for_one_check();
     match request.check.as_str() {
         x224::NAME => match request.options::<x224::Arguments>() {
             Ok(arguments) => plugins_tls::x224::check_as_asked(arguments, request.deadline).await,
+            Err(verdict) => *verdict,
+        },
+        owa::NAME => match request.options::<owa::Arguments>() {
+            Ok(arguments) => plugins_tls::owa::check_as_asked(arguments, request.deadline).await,
+            Err(verdict) => *verdict,
+        },
+        smtp::NAME => match request.options::<smtp::Arguments>() {
+            Ok(arguments) => plugins_tls::smtp::check_as_asked(arguments, request.deadline).await,
             Err(verdict) => *verdict,
         },
         _ => request.unknown_check(),

@@ -4,16 +4,16 @@ use std::io::{PipeReader, PipeWriter, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use lookalike::rdp::Behaviour;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
 use crate::host::{Mode, Said, built, check, check_after, copy, run, script};
-use crate::peer::{Inside, Peer, Tls, confirm};
-use crate::servers::{closed, healthy, serve};
+use crate::servers::{behaving, closed, healthy};
 
 /// Where all cells of the table are played.
 pub(super) struct Cast {
@@ -42,12 +42,7 @@ impl Cast {
         }
         Self {
             healthy: healthy(),
-            standard_security: serve(Peer {
-                confirm: confirm(0),
-                tls: Tls::Silent,
-                inside: Inside::Waits,
-                drip: None,
-            }),
+            standard_security: behaving(Behaviour::Selects(0)),
             closed: closed(),
             released: built("check_x224"),
             public: public.join("check_x224"),
@@ -149,31 +144,9 @@ pub(super) fn against_silence(program: &Path, mode: &Mode, options: &str) -> Sai
     ask(program, server.local_addr().unwrap(), mode, options)
 }
 
-/// A run against a server of the cell's own, which serves one connection at a time.
-pub(super) fn against(peer: Peer, program: &Path, mode: &Mode, options: &str) -> Said {
-    ask(program, serve(peer), mode, options)
-}
-
-/// A server that sends a whole Connection Confirm, one byte every two seconds.
-pub(super) fn dripping() -> Peer {
-    Peer {
-        confirm: confirm(1),
-        tls: Tls::Silent,
-        inside: Inside::Waits,
-        drip: Some((1, Duration::from_secs(2))),
-    }
-}
-
-/// A server that confirms, and then sends the longest TLS record byte by byte.
-pub(super) fn dripping_inside_tls() -> Peer {
-    let mut record = vec![0x16, 3, 3, 0x40, 0];
-    record.resize(5 + 0x4000, 0);
-    Peer {
-        confirm: confirm(1),
-        tls: Tls::Says(record),
-        inside: Inside::Waits,
-        drip: Some((1, Duration::from_millis(100))),
-    }
+/// A run against a server of the cell's own.
+pub(super) fn against(behaviour: Behaviour, program: &Path, mode: &Mode, options: &str) -> Said {
+    ask(program, behaving(behaviour), mode, options)
 }
 
 /// A run that its host ends by SIGTERM as soon as the server has the connection.

@@ -2,15 +2,15 @@
 
 use std::process::Command;
 
+use lookalike::rdp::Behaviour;
 use shared::verdict::Condition::{Degraded, Failed, Healthy, Maintenance, Unknown};
 
 use super::cast::{
     Cast, against, against_silence, ask, ask_after, ask_by_name, break_after, broken_pipe,
-    dripping, dripping_inside_tls, full_pipe, terminated, unread,
+    full_pipe, terminated, unread,
 };
 use super::expected::Expected::{self, All, States, Terminated, Text, Unheard};
 use crate::host::{Mode, Said, check, run};
-use crate::peer::{Peer, Tls};
 
 type Play = fn(&Cast, &Mode, &str) -> Said;
 
@@ -84,22 +84,22 @@ fn waiting() -> Vec<Outcome> {
         },
     ));
     rows.extend(row(
-        "answers one byte every 2 s",
+        "answers one byte a second",
         BOTH,
         All(Failed),
-        |cast, mode, depth| against(dripping(), &cast.released, mode, depth),
+        |cast, mode, depth| against(Behaviour::Drips, &cast.released, mode, depth),
     ));
     rows.extend(row(
         "never answers the TLS handshake",
         TLS,
         All(Failed),
-        |cast, mode, depth| against(Peer::tls(Tls::Silent), &cast.released, mode, depth),
+        |cast, mode, depth| against(Behaviour::TlsHangs, &cast.released, mode, depth),
     ));
     rows.extend(row(
         "answers the TLS handshake byte by byte",
         TLS,
         All(Failed),
-        |cast, mode, depth| against(dripping_inside_tls(), &cast.released, mode, depth),
+        |cast, mode, depth| against(Behaviour::TlsDrips, &cast.released, mode, depth),
     ));
     rows.extend(row(
         "the check hangs by a defect",
@@ -453,7 +453,7 @@ fn broken() -> Vec<Outcome> {
         All(Unknown),
         |cast, mode, depth| {
             break_after(
-                "ulimit -St 1; renice -n 19 $$ >/dev/null",
+                "ulimit -St 1; renice -n 5 $$ >/dev/null",
                 cast,
                 "spin",
                 mode,

@@ -1,11 +1,20 @@
-//! TSRequests of a server.
+//! What a server answers inside TLS: TSRequests (MS-CSSP 2.2.1) with the NTLM challenge (MS-NLMP
+//! 2.2.1.2) or an error code.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// One DER element, its length in the long form.
+/// From the epoch of FILETIME (1601) to that of Unix, in milliseconds (MS-DTYP 2.3.3).
+const FILETIME_AHEAD: i64 = 11_644_473_600_000;
+
+/// One DER element of at most 65,535 bytes, its length in the long form.
 fn element(tag: u8, content: &[u8]) -> Vec<u8> {
-    let length = u16::try_from(content.len()).unwrap().to_be_bytes();
+    let length = length_of(content).to_be_bytes();
     [&[tag, 0x82], &length[..], content].concat()
+}
+
+/// No text of a look-alike is longer than this can say.
+fn length_of(content: &[u8]) -> u16 {
+    u16::try_from(content.len()).unwrap_or(u16::MAX)
 }
 
 /// A TSRequest of version 6 with `fields`.
@@ -14,21 +23,20 @@ fn request(fields: &[u8]) -> Vec<u8> {
     element(0x30, &[&version[..], fields].concat())
 }
 
-/// A refusal.
-pub(crate) fn error(status: u32) -> Vec<u8> {
+/// A refusal with an NTSTATUS.
+pub fn error(status: u32) -> Vec<u8> {
     let digits = status.to_be_bytes();
     request(&element(0xa4, &element(0x02, &digits)))
 }
 
 /// A token around any bytes.
-pub(crate) fn token(bytes: &[u8]) -> Vec<u8> {
+pub fn token(bytes: &[u8]) -> Vec<u8> {
     let item = element(0x30, &element(0xa0, &element(0x04, bytes)));
     request(&element(0xa1, &element(0x30, &item)))
 }
 
 fn pair(id: u16, value: &[u8]) -> Vec<u8> {
-    let length = u16::try_from(value.len()).unwrap();
-    [&id.to_le_bytes(), &length.to_le_bytes(), value].concat()
+    [&id.to_le_bytes(), &length_of(value).to_le_bytes(), value].concat()
 }
 
 fn utf16(text: &str) -> Vec<u8> {
@@ -37,10 +45,10 @@ fn utf16(text: &str) -> Vec<u8> {
 
 /// The challenge of a server of that name in the domain exch.test, whose clock is so many seconds
 /// ahead of ours.
-pub(crate) fn of(computer: &str, ahead: i64) -> Vec<u8> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let shifted = i64::try_from(now.as_millis()).unwrap() + ahead * 1000;
-    let filetime = (shifted + 11_644_473_600_000) * 10_000;
+pub fn of(computer: &str, ahead: i64) -> Vec<u8> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now = now.map_or(0, |now| i64::try_from(now.as_millis()).unwrap_or(0));
+    let filetime = (now + ahead * 1000 + FILETIME_AHEAD) * 10_000;
     let dns = match computer {
         "" => String::new(),
         name => format!("{name}.exch.test"),
@@ -54,7 +62,7 @@ pub(crate) fn of(computer: &str, ahead: i64) -> Vec<u8> {
         pair(0, &[]),
     ]
     .concat();
-    let length = u16::try_from(info.len()).unwrap().to_le_bytes();
+    let length = length_of(&info).to_le_bytes();
     let mut message = b"NTLMSSP\0\x02\0\0\0".to_vec();
     message.extend([0; 8]);
     message.extend([0x05, 0x82, 0x89, 0xe2]);

@@ -1,0 +1,5 @@
+//! The AD DNS check.
+
+fn main() {
+    shared::cli::run::<plugins::ad_dns::Arguments>()
+}

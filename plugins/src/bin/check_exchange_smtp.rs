@@ -1,0 +1,5 @@
+//! The SMTP check.
+
+fn main() {
+    shared::cli::run::<plugins::smtp::Arguments>()
+}

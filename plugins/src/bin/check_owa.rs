@@ -1,0 +1,5 @@
+//! The web check.
+
+fn main() {
+    shared::cli::run::<plugins::owa::Arguments>()
+}

@@ -1,0 +1,95 @@
+//! The command line of `check_exchange_smtp`.
+
+use clap::Parser;
+use shared::cli::{Common, Plugin};
+use shared::deadline::Deadline;
+use shared::dial::{Target, resolve};
+use shared::tls::DaysLeft;
+use shared::verdict::{Condition, Finding, Kind, Verdict};
+
+use super::options::{EhloName, HostName, NamedPort, Options, Ports, ProxyVersion};
+use super::{NAME, check};
+
+/// Checks that an Exchange server takes mail, on each of its ports.
+#[derive(Debug, Parser)]
+#[command(name = "check_exchange_smtp", version, args_override_self = true)]
+pub struct Arguments {
+    /// Name or address of the server
+    #[arg(short = 'H', long, value_name = "HOST")]
+    hostname: String,
+    /// A port, and how to secure it: starttls, tls (from the first byte) or plain; may be repeated
+    /// (default 25, 587 and 2525, with STARTTLS)
+    #[arg(short, long, value_name = "PORT[/HOW]")]
+    port: Vec<NamedPort>,
+    /// What this machine calls itself in EHLO (default its address, in brackets)
+    #[arg(long, value_name = "NAME")]
+    ehlo: Option<EhloName>,
+    /// The name to ask for in the TLS handshake, and that the certificates of 25 and 587 must
+    /// carry (default the name of -H)
+    #[arg(long, value_name = "NAME")]
+    sni: Option<HostName>,
+    /// Warn, or be critical, when a certificate has fewer days left
+    #[arg(long, value_name = "WARN[,CRIT]")]
+    certificate: Option<DaysLeft>,
+    /// Send a header of the PROXY protocol first, for a server that expects a proxy before it
+    #[arg(long, value_name = "VERSION")]
+    proxy_protocol: Option<ProxyVersion>,
+    #[command(flatten)]
+    common: Common,
+}
+
+impl Arguments {
+    /// Whom to check and how. The verdict instead, where the options contradict each other or the
+    /// name does not resolve.
+    pub fn question(self, deadline: &Deadline) -> Result<(Target, Options), Box<Verdict>> {
+        let refused = |finding| Box::new(Verdict::new(NAME, &self.hostname, None, finding));
+        let usage = |why: String| refused(Finding::new(Condition::Unknown, Kind::Usage, why));
+        let options = self.options().map_err(usage)?;
+        let port = options.ports.iter().next().map_or(0, |port| port.number);
+        let address = resolve(&self.hostname, port, self.common.family(), deadline);
+        let address = address.map_err(refused)?;
+        let target = Target {
+            name: self.hostname.clone(),
+            address,
+            source: self.common.source_address,
+        };
+        Ok((target, options))
+    }
+
+    fn options(&self) -> Result<Options, String> {
+        let options = Options {
+            ports: Ports::new(&self.port)?,
+            ehlo: self.ehlo.clone(),
+            sni: self.sni.clone(),
+            certificate_days: self.certificate,
+            proxy_protocol: self.proxy_protocol,
+            time: self.common.thresholds(),
+        };
+        match options.contradiction() {
+            Some(why) => Err(why),
+            None => Ok(options),
+        }
+    }
+}
+
+impl Plugin for Arguments {
+    const NAME: &'static str = NAME;
+    const USAGE: &'static str = include_str!("usage.txt");
+    const MANUAL: &'static str = include_str!("manual.txt");
+
+    fn common(&self) -> &Common {
+        &self.common
+    }
+
+    fn needs_tls(&self) -> bool {
+        // What contradicts itself is refused here, by the program that was called.
+        self.options().is_ok_and(|options| options.needs_tls())
+    }
+
+    async fn check(self, deadline: Deadline) -> Verdict {
+        match self.question(&deadline) {
+            Ok((target, options)) => check(&target, &options, deadline).await,
+            Err(verdict) => *verdict,
+        }
+    }
+}
