@@ -5,8 +5,10 @@ mod keeping;
 mod preflight;
 
 use std::collections::BTreeSet;
+use std::io;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
 use crate::clock::Clock;
@@ -20,7 +22,7 @@ use crate::kernel::firewall::{Firewalls, MemoryFirewall, Nft};
 use crate::kernel::sysctl::{MemorySysctls, ProcSys, Sysctls};
 use crate::operate::export;
 use crate::operate::journal::Event;
-use crate::setup::{HostStep, Setup};
+use crate::setup::{HostStep, Setup, WantedAddress};
 use crate::table::Forward;
 
 use keeping::Keeping;
@@ -156,28 +158,35 @@ fn paths(config: &Config) -> Paths {
 
 /// Everything that keeps the host's set-up. Dropping it ends its threads; the set-up stays.
 pub struct Keepers {
+    setup: Setup,
+    period: Duration,
+    clock: Clock,
+    tell: Sender<HostEvent>,
     // Before the threads: none of them waits for room in a channel that nobody reads.
-    addresses: Receiver<AddressEvent>,
     rest: Receiver<HostEvent>,
+    threads: Threads,
+    /// Addresses that we took ourselves.
+    taken: BTreeSet<(String, IpNet)>,
+}
+
+struct Threads {
+    // Before the threads, as above.
+    addresses: Receiver<AddressEvent>,
     _keeping: Keeping,
 }
 
-impl Keepers {
-    /// Starts to keep. Addresses are taken after the first pass over sysctls and firewall: a
-    /// client's packet to a VIP without its mark would be answered by this machine itself.
-    /// `told` receives what `tell` sends, from whomever.
-    ///
-    /// # Errors
-    /// The operating system gave no thread.
-    pub fn start(
-        setup: Setup,
+impl Threads {
+    /// Addresses are taken after the first pass over sysctls and firewall: a client's packet to a
+    /// VIP without its mark would be answered by this machine itself.
+    fn start(
+        setup: &Setup,
         parts: Parts,
-        (tell, told): (Sender<HostEvent>, Receiver<HostEvent>),
         period: Duration,
         clock: Clock,
-    ) -> std::io::Result<Self> {
+        tell: Sender<HostEvent>,
+    ) -> io::Result<Self> {
         let (tell_address, addresses) = mpsc::channel(64);
-        let (claims, watched) = (claims(&setup), setup.watched.clone());
+        let (claims, watched) = (claims(setup), setup.watched.clone());
         let timing = Timing {
             period,
             ..Timing::default()
@@ -189,19 +198,135 @@ impl Keepers {
                 .transpose()
         };
         Ok(Self {
-            _keeping: Keeping::start(setup, parts, period, tell, keep_addresses)?,
+            _keeping: Keeping::start(setup.clone(), parts, period, tell, keep_addresses)?,
             addresses,
-            rest: told,
         })
+    }
+}
+
+impl Keepers {
+    /// Starts to keep. The receiver is told what its sender sends, from whomever.
+    ///
+    /// # Errors
+    /// The operating system gave no thread.
+    pub fn start(
+        setup: Setup,
+        parts: Parts,
+        (tell, rest): (Sender<HostEvent>, Receiver<HostEvent>),
+        period: Duration,
+        clock: Clock,
+    ) -> io::Result<Self> {
+        Ok(Self {
+            threads: Threads::start(&setup, parts, period, clock, tell.clone())?,
+            setup,
+            period,
+            clock,
+            tell,
+            rest,
+            taken: BTreeSet::new(),
+        })
+    }
+
+    /// Whether this is the set-up that is kept.
+    pub fn keeps(&self, setup: &Setup) -> bool {
+        self.setup == *setup
+    }
+
+    /// Keeps another set-up from now on. Addresses that are not wanted any more are given up if we
+    /// took them ourselves, else told. Parameters stay as they are.
+    pub fn follow(&mut self, setup: Setup, parts: Parts, period: Duration) -> Vec<HostEvent> {
+        if self.setup == setup && self.period == period {
+            return Vec::new();
+        }
+        let mut events = Vec::new();
+        while let Ok(told) = self.threads.addresses.try_recv() {
+            events.push(self.of_address(&told));
+        }
+        match Threads::start(&setup, parts, period, self.clock, self.tell.clone()) {
+            // The old threads end here.
+            Ok(threads) => self.threads = threads,
+            Err(error) => {
+                let words = format!("the set-up of before is kept: starting a thread: {error}");
+                return vec![failed("the host's set-up", words)];
+            }
+        }
+        let before = std::mem::replace(&mut self.setup, setup);
+        self.period = period;
+        for gone in &before.addresses {
+            let stays = |wanted: &WantedAddress| {
+                wanted.interface == gone.interface && wanted.address == gone.address
+            };
+            if !self.setup.addresses.iter().any(stays) {
+                events.push(self.give_up(gone));
+            }
+        }
+        events
+    }
+
+    fn give_up(&mut self, gone: &WantedAddress) -> HostEvent {
+        let thing = format!("{} on {}", gone.address, gone.interface);
+        let name = format!("address {thing} ({})", gone.purpose);
+        let key = (gone.interface.clone(), gone.address);
+        let told = |event, said: &str| HostEvent {
+            event,
+            reason: format!("{name}: {said}"),
+            problem: Problem {
+                thing: thing.clone(),
+                words: None,
+            },
+        };
+        if !self.taken.remove(&key) {
+            return told(
+                Event::Reloaded,
+                "is left, since it was there before governess",
+            );
+        }
+        match delete(gone) {
+            Ok(()) => told(
+                Event::Step,
+                "given up; the configuration no longer names it",
+            ),
+            Err(words) => told(Event::StepFailed, &words),
+        }
     }
 
     /// The next thing that happened. Can be dropped at any point.
     pub async fn next(&mut self) -> HostEvent {
         tokio::select! {
-            Some(event) = self.addresses.recv() => of_address(&event),
+            Some(event) = self.threads.addresses.recv() => self.of_address(&event),
             Some(event) = self.rest.recv() => event,
             else => std::future::pending().await,
         }
+    }
+
+    fn of_address(&mut self, told: &AddressEvent) -> HostEvent {
+        if matches!(told.change, Change::Added | Change::Repaired) {
+            self.taken.insert((told.interface.clone(), told.address));
+        }
+        of_address(told)
+    }
+}
+
+fn delete(gone: &WantedAddress) -> Result<(), String> {
+    let mut network = KernelAddresses::new();
+    let interfaces = network.interfaces().map_err(|error| error.to_string())?;
+    let mut interfaces = interfaces.iter();
+    match interfaces.find(|interface| interface.name == gone.interface) {
+        Some(interface) => network
+            .delete(interface, gone.address)
+            .map_err(|error| error.to_string()),
+        None => Ok(()),
+    }
+}
+
+fn failed(thing: &str, words: String) -> HostEvent {
+    HostEvent {
+        event: Event::StepFailed,
+        reason: words.clone(),
+        problem: Problem {
+            thing: thing.to_owned(),
+            words: Some(words),
+        },
     }
 }
 

@@ -1,7 +1,11 @@
 //! A running director: joins the checks, the clock, the control socket and the signals.
 
+mod beside;
+
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use nix::fcntl::{Flock, FlockArg};
@@ -9,18 +13,15 @@ use serde_json::{Value, json};
 use tokio::net::UnixListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Interval, MissedTickBehavior};
 
 use crate::clock::Clock;
-use crate::config::Config;
-use crate::coupling::fifo::{self, Heard};
-use crate::coupling::nagios::CommandFile;
+use crate::config::{Config, Faults};
 use crate::director::record::Intents;
 use crate::director::wishes::Wishes;
-use crate::director::{Director, Records, Report};
+use crate::director::{Director, Order, Records, Report, Want, maintenance};
 use crate::host::{self, HostEvent, Keepers, Parts};
-use crate::intake;
-use crate::intake::reported::{self, Reported};
+use crate::intake::Checks;
 use crate::kernel::backend;
 use crate::operate::control::{self, Asked, Request};
 use crate::operate::journal::Journal;
@@ -29,13 +30,14 @@ use crate::operate::web::{self, Look};
 use crate::operate::worker::Worker;
 use crate::operate::{alert, host_name};
 use crate::setup::Setup;
+use beside::Beside;
 
-/// Runs until SIGTERM or SIGINT. Nothing is touched before everything that can be refused has
-/// been: the state folder, the lock, the control socket, the table.
+/// Runs until SIGTERM or SIGINT; SIGHUP reads `path` anew. Nothing is touched before everything
+/// that can be refused has been: the state folder, the lock, the control socket, the table.
 ///
 /// # Errors
 /// What could not be had, with what to do about it.
-pub fn run(config: Config) -> Result<()> {
+pub fn run(path: &Path, config: Config) -> Result<()> {
     let setup = Setup::of(&config);
     let mut parts = Parts::of(config.director.backend);
     let obstacles = host::preflight(&setup, &mut parts);
@@ -49,12 +51,12 @@ pub fn run(config: Config) -> Result<()> {
         .enable_all()
         .build()
         .context("starting the runtime")?;
-    let ended = runtime.block_on(direct(config, setup, parts));
+    let ended = runtime.block_on(direct(path, config, setup, parts));
     runtime.shutdown_background();
     ended
 }
 
-async fn direct(config: Config, setup: Setup, parts: Parts) -> Result<()> {
+async fn direct(path: &Path, config: Config, setup: Setup, parts: Parts) -> Result<()> {
     let clock = Clock::start();
     let _lock = lock(&config.director.state_dir)?;
     let socket = config.director.control.clone();
@@ -77,66 +79,26 @@ async fn direct(config: Config, setup: Setup, parts: Parts) -> Result<()> {
     let keepers =
         Keepers::start(setup, parts, (tell, told), period, clock).context("starting a thread")?;
     let beside = Beside::start(&mut director, clock)?;
-    follow(&mut director, listener, looks, keepers, beside, clock).await
+    let (reports_in, reports) = mpsc::channel(1024);
+    let mut run = Run {
+        path,
+        clock,
+        director,
+        checks: Checks::new(reports_in, clock),
+        keepers,
+        beside,
+        ticks: ticks(period),
+    };
+    // What the maintenance folder says counts before the first success.
+    run.tick();
+    run.checks.follow(run.director.config());
+    run.follow(listener, reports, looks).await
 }
 
-/// What comes from programs beside us, and goes to them.
-struct Beside {
-    reported: Reported,
-    command_file: Option<CommandFile>,
-    command_file_events: mpsc::Receiver<HostEvent>,
-    keepalived: mpsc::Receiver<Heard>,
-}
-
-impl Beside {
-    /// Takes up what was reported before, and begins to listen.
-    fn start(director: &mut Director, clock: Clock) -> Result<Self> {
-        let path = director.config().director.state_dir.join("reported.json");
-        let reported =
-            Reported::open(&path).with_context(|| format!("opening {}", path.display()))?;
-        for report in reported.reports(director.config()) {
-            director.take(&report, clock.now());
-        }
-        let (tell, keepalived) = mpsc::channel(64);
-        if let Some(fifo) = director.config().keepalived.fifo.clone() {
-            tokio::spawn(fifo::read(fifo, tell));
-        }
-        let (events, command_file_events) = mpsc::channel(16);
-        let command_file = director.config().command_file.clone();
-        let command_file = command_file
-            .map(|path| CommandFile::start(path, events))
-            .transpose()
-            .context("starting a thread")?;
-        Ok(Self {
-            reported,
-            command_file,
-            command_file_events,
-            keepalived,
-        })
-    }
-
-    /// Gives a verdict to the monitoring core that is to have it.
-    fn give(&self, config: &Config, report: &Report) {
-        if let Some(file) = &self.command_file {
-            let server = &config.servers[report.server.0].name;
-            let check = &config.checks[report.check.0].name;
-            file.give(server, check, &report.verdict);
-        }
-    }
-
-    /// Takes in what another program found.
-    fn take(&mut self, director: &mut Director, result: &reported::Result, clock: Clock) -> Value {
-        let report = match result.report(director.config()) {
-            Ok(report) => report,
-            Err(why) => return json!({ "error": why }),
-        };
-        director.take(&report, clock.now());
-        match self.reported.keep(result) {
-            Ok(()) => json!({ "taken": true }),
-            Err(error) => json!({ "error": format!(
-                "taken, but not kept for the next start: reported.json in state_dir: {error}") }),
-        }
-    }
+fn ticks(period: Duration) -> Interval {
+    let mut ticks = tokio::time::interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
 }
 
 /// The control socket's file, gone with the director.
@@ -192,61 +154,207 @@ fn mail(
         .context("preparing alert mail")
 }
 
-async fn follow(
-    director: &mut Director,
-    listener: UnixListener,
-    mut looks: mpsc::Receiver<Look>,
-    mut keepers: Keepers,
-    mut beside: Beside,
+/// A director with everything that it works with.
+struct Run<'a> {
+    path: &'a Path,
     clock: Clock,
-) -> Result<()> {
-    let mut signals = Signals::listen()?;
-    let (reports_in, mut reports) = mpsc::channel::<Report>(1024);
-    let (asked_in, mut asked) = mpsc::channel::<Asked>(16);
-    intake::start(director.config(), &reports_in, clock);
-    tokio::spawn(control::serve(listener, asked_in));
-    let mut ticks = tokio::time::interval(director.config().director.reconcile_interval);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            Some(report) = reports.recv() => {
-                beside.give(director.config(), &report);
-                director.take(&report, clock.now());
-            }
-            Some(heard) = beside.keepalived.recv() => director.hear_keepalived(heard),
-            Some(event) = beside.command_file_events.recv() => director.host_event(event),
-            _ = ticks.tick() => director.tick(clock.now()),
-            Some((request, answer)) = asked.recv() => {
-                let _ = answer.send(reply(director, &mut beside, &request, clock));
-            }
-            Some(seen) = looks.recv() => {
-                let _ = seen.send(director.status(clock.now()));
-            }
-            event = keepers.next() => director.host_event(event),
-            stop = signals.next() => match stop {
-                Asking::Stop(name) => {
-                    director.stop(name);
-                    return Ok(());
+    director: Director,
+    checks: Checks,
+    keepers: Keepers,
+    beside: Beside,
+    ticks: Interval,
+}
+
+impl Run<'_> {
+    async fn follow(
+        mut self,
+        listener: UnixListener,
+        mut reports: mpsc::Receiver<Report>,
+        mut looks: mpsc::Receiver<Look>,
+    ) -> Result<()> {
+        let mut signals = Signals::listen()?;
+        let (asked_in, mut asked) = mpsc::channel::<Asked>(16);
+        tokio::spawn(control::serve(listener, asked_in));
+        loop {
+            tokio::select! {
+                Some(report) = reports.recv() => {
+                    self.beside.give(&report);
+                    self.director.take(&report, self.clock.now());
                 }
-                Asking::Reload => director.refuse_reload(
-                    "SIGHUP: reloading is not yet supported; restart governess, it keeps the table"),
-            },
-            else => bail!("all checks have ended"),
+                Some(heard) = self.beside.keepalived.recv() => self.director.hear_keepalived(heard),
+                Some(event) = self.beside.command_file_events.recv() => {
+                    self.director.host_event(event);
+                }
+                _ = self.ticks.tick() => self.tick(),
+                Some(asked) = asked.recv() => {
+                    let reply = self.reply(&asked);
+                    let _ = asked.answer.send(reply);
+                }
+                Some(seen) = looks.recv() => {
+                    let _ = seen.send(self.director.status(self.clock.now()));
+                }
+                event = self.keepers.next() => self.director.host_event(event),
+                stop = signals.next() => match stop {
+                    Asking::Stop(name) => {
+                        self.director.stop(name);
+                        return Ok(());
+                    }
+                    Asking::Reload => if let Err(refusal) = self.reload() {
+                        let reason = format!("nothing was changed: {refusal}");
+                        self.director.refuse_reload(&reason);
+                    },
+                },
+                else => bail!("all checks have ended"),
+            }
+        }
+    }
+
+    fn tick(&mut self) {
+        if let Some(folder) = &self.director.config().director.maintenance_dir {
+            let files = maintenance::read(folder);
+            self.director.take_maintenance(files, self.clock.now());
+        }
+        self.director.tick(self.clock.now());
+    }
+
+    /// Reads the file anew. Everything that can be refused is, before anything is touched.
+    fn reload(&mut self) -> Result<(), String> {
+        let config = Config::load(self.path).map_err(|faults| on_one_line(&faults))?;
+        let before = self.director.config();
+        let (old, new) = (&before.director, &config.director);
+        for (key, same) in [
+            ("backend", old.backend == new.backend),
+            ("state_dir", old.state_dir == new.state_dir),
+            ("control", old.control == new.control),
+            ("status", old.status == new.status),
+            ("[keepalived]", before.keepalived == config.keepalived),
+            ("[alert]", before.mail == config.mail),
+            ("[nagios]", before.command_file == config.command_file),
+        ] {
+            if !same {
+                return Err(format!(
+                    "{}: another {key} takes a restart; governess keeps the table meanwhile",
+                    self.path.display()
+                ));
+            }
+        }
+        let setup = Setup::of(&config);
+        if !self.keepers.keeps(&setup) {
+            let obstacles = host::preflight(&setup, &mut Parts::of(new.backend));
+            if !obstacles.is_empty() {
+                return Err(format!(
+                    "the set-up cannot be carried out: {}",
+                    obstacles.join("; ")
+                ));
+            }
+        }
+        self.carry_out(config, setup);
+        Ok(())
+    }
+
+    fn carry_out(&mut self, config: Config, setup: Setup) {
+        let director = &config.director;
+        let (period, backend) = (director.reconcile_interval, director.backend);
+        let told = director.maintenance_dir.is_none();
+        let faster = period != self.ticks.period();
+        if let Err(error) = self.director.reload(config, self.clock.now()) {
+            self.director.table_unread(&error);
+        }
+        if told {
+            let nothing = Ok(BTreeMap::new());
+            self.director.take_maintenance(nothing, self.clock.now());
+        }
+        self.checks.follow(self.director.config());
+        if faster {
+            self.ticks = ticks(period);
+        }
+        let events = self.keepers.follow(setup, Parts::of(backend), period);
+        for event in events {
+            self.director.host_event(event);
+        }
+    }
+
+    fn reply(&mut self, asked: &Asked) -> Value {
+        let now = self.clock.now();
+        if let Some(order) = order(asked) {
+            return match self.director.obey(&order, now) {
+                Ok(done) => json!({ "schema": 1, "server": order.server, "done": done }),
+                Err(refusal) => json!({ "error": refusal }),
+            };
+        }
+        match &asked.request {
+            Request::Plan => self.plan(),
+            Request::Fresh => self.director.freshness(now),
+            Request::Report(result) => self.beside.take(&mut self.director, result, self.clock),
+            _ => serde_json::to_value(self.director.status(now))
+                .unwrap_or_else(|error| json!({ "error": error.to_string() })),
+        }
+    }
+
+    fn plan(&mut self) -> Value {
+        match self.director.pending(self.clock.now()) {
+            Ok(steps) => {
+                let setup = Setup::of(self.director.config());
+                plan::reply(&steps, &host::pending(&setup))
+            }
+            Err(error) => json!({ "error": error.to_string() }),
         }
     }
 }
 
-fn reply(director: &mut Director, beside: &mut Beside, request: &Request, clock: Clock) -> Value {
-    match request {
-        Request::Status => serde_json::to_value(director.status(clock.now()))
-            .unwrap_or_else(|error| json!({ "error": error.to_string() })),
-        Request::Fresh => director.freshness(clock.now()),
-        Request::Report(result) => beside.take(director, result, clock),
-        Request::Plan => match director.pending(clock.now()) {
-            Ok(steps) => plan::reply(&steps, &host::pending(&Setup::of(director.config()))),
-            Err(error) => json!({ "error": error.to_string() }),
-        },
-    }
+/// For the journal, which has one line an event.
+fn on_one_line(faults: &Faults) -> String {
+    let faults = faults.to_string();
+    let lines: Vec<&str> = faults.lines().map(str::trim).collect();
+    lines.join("; ")
+}
+
+/// What a request wants of a server, if it is about one.
+fn order(asked: &Asked) -> Option<Order> {
+    let (server, signature, want) = match &asked.request {
+        Request::Status | Request::Plan | Request::Fresh | Request::Report(_) => return None,
+        Request::Drain {
+            server,
+            deadline,
+            force,
+            signature,
+        } => {
+            let deadline = Duration::from_secs(*deadline);
+            let even_the_last = *force;
+            let want = Want::Drain {
+                deadline,
+                even_the_last,
+            };
+            (server, signature, want)
+        }
+        Request::Disable {
+            server,
+            force,
+            signature,
+        } => {
+            let even_the_last = *force;
+            (server, signature, Want::Disable { even_the_last })
+        }
+        Request::Enable {
+            server,
+            force_for,
+            signature,
+        } => {
+            let force = force_for.map(Duration::from_secs).map(Want::Force);
+            (server, signature, force.unwrap_or(Want::Enable))
+        }
+        Request::Weight {
+            server,
+            weight,
+            signature,
+        } => (server, signature, Want::Weight(*weight)),
+    };
+    Some(Order {
+        server: server.clone(),
+        want,
+        reason: signature.reason(),
+        author: signature.author(asked.peer),
+    })
 }
 
 enum Asking {

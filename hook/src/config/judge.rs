@@ -14,6 +14,7 @@ use super::{Backend, Check, CheckId, Config, Director, Server, ServerId, duratio
 mod address;
 mod alert;
 mod check;
+mod gentle;
 mod keepalived;
 mod nat;
 mod owa;
@@ -48,16 +49,19 @@ pub(super) fn judge(file: &file::File, digest: String) -> Result<Config, Vec<Fau
     let mut faults = Vec::new();
     not_yet(&mut faults, "watch", &file.watch);
     let director = director(file.director.as_ref(), &mut faults);
-    let checks: Vec<Check> = file
-        .checks
-        .iter()
-        .map(|(name, check)| check::judge(name, check, &mut faults))
-        .collect();
-    let servers = servers(&file.servers, &mut faults);
     let names = Names {
         checks: ids(&file.checks, CheckId),
         servers: ids(&file.servers, ServerId),
     };
+    let checks: Vec<Check> = file
+        .checks
+        .iter()
+        .map(|(name, check)| Check {
+            depends_on: gentle::depends_on(name, check, file, &names, &mut faults),
+            ..check::judge(name, check, &mut faults)
+        })
+        .collect();
+    let servers = servers(&file.servers, &mut faults);
     let services = service::judge_all(&file.services, &names, &servers, &mut faults);
     check::ports_are_known(&file.checks, &checks, &services, &servers, &mut faults);
     let nat = file
@@ -133,6 +137,7 @@ fn director(written: Option<&file::Director>, faults: &mut Vec<Fault>) -> Direct
     };
     absolute("state_dir", &written.state_dir, faults);
     absolute("control", &written.control, faults);
+    absolute("maintenance_dir", &written.maintenance_dir, faults);
     Director {
         backend: backend(&written.backend, faults),
         state_dir: path(&written.state_dir, "/var/lib/governess"),
@@ -144,6 +149,10 @@ fn director(written: Option<&file::Director>, faults: &mut Vec<Fault>) -> Direct
             &written.reconcile_interval,
             Duration::from_secs(2),
         ),
+        maintenance_dir: written
+            .maintenance_dir
+            .as_ref()
+            .map(|folder| PathBuf::from(folder.as_ref())),
     }
 }
 
@@ -262,6 +271,11 @@ fn time(
             default
         }
     }
+}
+
+fn optional_time(faults: &mut Vec<Fault>, key: &str, written: &Placed<String>) -> Option<Duration> {
+    written.as_ref()?;
+    Some(time(faults, key, written, Duration::ZERO))
 }
 
 fn number<N: TryFrom<i64> + Copy>(

@@ -2,17 +2,18 @@
 
 use super::record::Origin;
 use super::{About, Director};
+use crate::clock::Moment;
 use crate::config::{Backend, ServerId, ServiceId};
 use crate::operate::journal::Event;
 use crate::operate::plan::target;
 use crate::reconcile::Scope;
-use crate::table::Table;
+use crate::table::{Destination, Table};
 
 impl Director {
     /// Looks at every destination of ours in a table that was just read.
-    pub(super) fn adopt(&mut self) {
-        for service in (0..self.services.len()).map(ServiceId) {
-            self.note_adoption(service);
+    pub(super) fn adopt(&mut self, now: Moment) {
+        for service in self.service_ids() {
+            self.note_adoption(service, now);
             for server in self.config.services[service.0].servers.clone() {
                 self.adopt_weight(service, server);
             }
@@ -31,15 +32,16 @@ impl Director {
         if origin != Origin::ByHand {
             return;
         }
+        let name = self.config.servers[server.0].name.clone();
         let nominal = self.nominal(service, server);
         let noted = if found == nominal {
             let reason = format!("weight {found} by hand is the configured one again");
             self.note(Event::WishCleared, About::member(service, server), reason);
-            self.records.wishes.clear(&target)
+            self.records.wishes.clear_by_hand(&name, &target)
         } else {
             let reason = format!("weight {found} was set by hand; it counts from now on");
             self.note(Event::WishSet, About::member(service, server), reason);
-            self.records.wishes.set(&target, found)
+            self.records.wishes.set_by_hand(&target, found)
         };
         let noted = noted.and_then(|()| self.records.intents.acknowledge(&target, found));
         if let Err(error) = noted {
@@ -62,10 +64,11 @@ impl Director {
             .intents
             .note_nominal(&target, found)
             .and_then(|()| self.records.intents.acknowledge(&target, found));
-        if self.records.wishes.weight(&target).is_some() {
+        let name = self.config.servers[server.0].name.clone();
+        if self.records.wishes.weight(&name, &target).is_some() {
             let reason = format!("its owner has set weight {found}");
             self.note(Event::WishCleared, about, reason);
-            noted = noted.and(self.records.wishes.clear(&target));
+            noted = noted.and(self.records.wishes.clear_by_hand(&name, &target));
         }
         if let Err(error) = noted {
             let reason = format!("the nominal weight could not be kept on disk: {error}");
@@ -84,21 +87,12 @@ impl Director {
         entry.nominal().unwrap_or(configured)
     }
 
-    /// The operator's weight. A destination that the owner of the table has removed is as good as
-    /// drained: it cannot serve, and nobody else is to be let down because of it.
-    pub(super) fn standing_wish(&self, service: ServiceId, server: ServerId) -> Option<u32> {
-        if self.scope() == Scope::Weights && self.found_weight(service, server).is_none() {
-            return Some(0);
-        }
-        self.records.wishes.weight(&self.target(service, server))
-    }
-
     /// Notes which destinations the owner of the table has removed or added since the last reading.
     pub(super) fn note_owners_changes(&mut self, before: &Table) {
         if self.scope() != Scope::Weights {
             return;
         }
-        for service in (0..self.services.len()).map(ServiceId) {
+        for service in self.service_ids() {
             for server in self.config.services[service.0].servers.clone() {
                 let configured = &self.config.services[service.0];
                 let destination = self.config.destination(configured, server);
@@ -122,7 +116,7 @@ impl Director {
         }
     }
 
-    fn note_adoption(&mut self, service: ServiceId) {
+    fn note_adoption(&mut self, service: ServiceId, now: Moment) {
         if std::mem::replace(&mut self.services[service.0].adopted, true) {
             return;
         }
@@ -132,21 +126,25 @@ impl Director {
             None if self.scope() == Scope::Weights => {
                 format!("{key} not found; its owner may yet create it")
             }
-            None => format!("{key} not found; it will be created"),
+            None => {
+                self.services[service.0].created = Some(now);
+                format!("{key} not found; it will be created")
+            }
         };
         self.note(Event::Adopted, About::service(service), reason);
     }
 
     /// The weight of a server in the table as last read.
     pub(super) fn found_weight(&self, service: ServiceId, server: ServerId) -> Option<u32> {
+        Some(self.found(service, server)?.settings.weight)
+    }
+
+    /// A server's destination in the table as last read.
+    pub(super) fn found(&self, service: ServiceId, server: ServerId) -> Option<&Destination> {
         let service = &self.config.services[service.0];
         let destination = self.config.destination(service, server);
-        let found = self
-            .table
-            .get(&service.key)?
-            .destinations
-            .get(&destination)?;
-        Some(found.settings.weight)
+        let found = self.table.get(&service.key)?;
+        found.destinations.get(&destination)
     }
 
     /// The name of a server's destination in the state files.

@@ -4,14 +4,13 @@ use serde_json::{Value, json};
 
 use super::Director;
 use crate::clock::Moment;
-use crate::intake;
 
 impl Director {
     /// The answer to `fresh`: every check of our own has answered within its `stale_after`, or has
     /// not had that long since the start. That another program reports nothing is no fault of this
     /// director's.
     pub fn freshness(&self, now: Moment) -> Value {
-        let pairs = intake::needed(&self.config);
+        let pairs = self.config.needed_checks();
         let own = pairs
             .iter()
             .filter(|(_, check)| !self.config.checks[check.0].is_reported());

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use shared::verdict::{Condition, Kind};
 
-use super::{About, Director, Report};
+use super::{About, Director, Told};
 use crate::config::{CheckId, ServerId, ServiceId};
 use crate::health::State;
 use crate::operate::journal::{Entry, Event};
@@ -37,8 +37,8 @@ impl Director {
         self.note(Event::Started, About::default(), reason);
     }
 
-    pub(super) fn note_verdict(&mut self, report: &Report, before: Option<(Condition, Kind)>) {
-        let verdict = &report.verdict;
+    pub(super) fn note_verdict(&mut self, report: Told<'_>, before: Option<(Condition, Kind)>) {
+        let verdict = report.verdict;
         if before == Some((verdict.condition, verdict.kind)) {
             return;
         }
@@ -47,7 +47,7 @@ impl Director {
         self.note(Event::Verdict, About::server(report.server), reason);
     }
 
-    pub(super) fn note_health(&mut self, service: ServiceId, report: &Report, state: State) {
+    pub(super) fn note_health(&mut self, service: ServiceId, report: Told<'_>, state: State) {
         let event = match state {
             State::Up => Event::ServerUp,
             State::Down => Event::ServerDown,

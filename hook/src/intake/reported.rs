@@ -53,10 +53,11 @@ impl Result {
         };
         let finding = Finding::new(self.condition, kind, summary);
         let address = config.servers[server.0].address.to_string();
+        let check = &config.checks[check.0].name;
         Ok(Report {
-            server,
-            check,
-            verdict: Verdict::new(&config.checks[check.0].name, &address, None, finding),
+            server: config.servers[server.0].name.as_str().into(),
+            check: check.as_str().into(),
+            verdict: Verdict::new(check, &address, None, finding),
         })
     }
 }
@@ -172,7 +173,7 @@ mod tests {
     fn a_report_names_its_server_by_name_or_address_and_keeps_the_text_alone() {
         for server in ["ex2", "10.0.1.2"] {
             let report = result(server, "store").report(&config()).unwrap();
-            assert_eq!(report.server, ServerId(1));
+            assert_eq!(&*report.server, "ex2");
             assert_eq!(report.verdict.summary, "store dismounted");
             assert_eq!(report.verdict.condition, Condition::Failed);
         }

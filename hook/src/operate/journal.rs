@@ -48,6 +48,14 @@ pub enum Event {
     FailOpen,
     /// Servers that work serve again.
     FailOpenEnded,
+    /// No server accepts connections; the sorry server serves.
+    SorryServer,
+    /// The sorry server serves no longer.
+    SorryServerEnded,
+    /// A drain is done: no connections are left, or its deadline has come.
+    Drained,
+    /// Another configuration is carried out from now on.
+    Reloaded,
     /// A check has not answered for too long.
     Stale,
     /// A reload was refused; nothing changed.
@@ -94,7 +102,8 @@ struct Line<'a> {
 /// Where events go.
 #[derive(Debug)]
 pub struct Journal {
-    file: File,
+    /// `None` for a journal that nobody reads.
+    file: Option<File>,
     seq: u64,
     /// Lines for the file and for standard error that are noted and not yet written.
     noted: Vec<u8>,
@@ -130,7 +139,7 @@ impl Journal {
             file.write_all(b"\n")?;
         }
         Ok(Self {
-            file,
+            file: Some(file),
             seq: last_seq(&tail),
             noted: Vec::new(),
             told: Vec::new(),
@@ -143,6 +152,19 @@ impl Journal {
     /// Hands what somebody should be told of to the mail. One that finds no room is not mailed.
     pub fn alert(&mut self, alerts: mpsc::Sender<LatestEvent>) {
         self.alerts = Some(alerts);
+    }
+
+    /// A journal that goes nowhere.
+    pub fn nowhere() -> Self {
+        Self {
+            file: None,
+            seq: 0,
+            noted: Vec::new(),
+            counts: BTreeMap::new(),
+            latest: VecDeque::with_capacity(LATEST),
+            alerts: None,
+            told: Vec::new(),
+        }
     }
 
     /// Notes one event; it is written with the next [`flush`](Self::flush).
@@ -200,8 +222,10 @@ impl Journal {
     /// Writes what was noted, once what followed from it is done: the kernel does not wait for
     /// the journal. A full disk costs the lines in the file, never the director.
     pub fn flush(&mut self) {
-        let _ = self.file.write_all(&self.noted);
-        let _ = io::stderr().write_all(&self.told);
+        if let Some(file) = &mut self.file {
+            let _ = file.write_all(&self.noted);
+            let _ = io::stderr().write_all(&self.told);
+        }
         self.noted.clear();
         self.told.clear();
     }

@@ -10,8 +10,9 @@ pub mod plan;
 pub mod push;
 pub mod sessions;
 pub mod status;
-mod timestamp;
+pub(crate) mod timestamp;
 pub mod web;
+mod wish;
 pub mod worker;
 
 /// This machine's name.

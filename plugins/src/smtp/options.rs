@@ -13,7 +13,7 @@ use super::connector::Connector;
 pub(super) const PORTS_MOST: usize = 16;
 
 /// What is asked of the server.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Options {
     /// The ports, all of which are asked at once.
     pub ports: Ports,

@@ -44,6 +44,7 @@ pub(super) fn judge(name: &Spanned<String>, check: &file::Check, faults: &mut Ve
             rise: number(faults, "rise", &check.rise, 1..=1000, usual.rise),
         },
         enforce: enforce(&check.enforce, faults),
+        depends_on: Vec::new(),
     }
 }
 

@@ -185,8 +185,8 @@ impl Running {
         self.now = self.now + Duration::from_secs(1);
         let finding = Finding::new(condition, Kind::External, "as Nagios says");
         let report = Report {
-            server: ServerId(server),
-            check: CheckId(1),
+            server: format!("ex{}", server + 1).into(),
+            check: "store".into(),
             verdict: Verdict::new("store", "10.0.1.1", None, finding),
         };
         self.director.take(&report, self.now);

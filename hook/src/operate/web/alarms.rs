@@ -1,6 +1,6 @@
 //! What somebody should look at now, the worst first.
 
-use crate::operate::status::{ServerStatus, ServiceStatus, Status};
+use crate::operate::status::{ServerStatus, ServiceStatus, Status, WishDetail, WishStatus};
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -92,11 +92,18 @@ fn of_server(service: &ServiceStatus, server: &ServerStatus) -> Vec<Alarm> {
             "{name}: check {check} has not answered for {age:.0} s; its weight stays as it is"
         ))
     }));
-    if let Some(weight) = server.wish {
-        let drained = if weight == 0 { "drained by hand: " } else { "" };
-        found.push(notice(format!(
-            "{name}: {drained}weight {weight} was set by hand"
-        )));
+    if let Some(wish) = &server.wish {
+        let detail = server.wish_detail.as_ref();
+        let detail = detail.map(WishDetail::words).unwrap_or_default();
+        found.push(notice(match wish {
+            WishStatus::Weight(0) => {
+                format!("{name}: drained by hand: weight 0 was set by hand{detail}")
+            }
+            WishStatus::Weight(weight) => {
+                format!("{name}: weight {weight} was set by hand{detail}")
+            }
+            WishStatus::Stand(_) => format!("{name}: {}{detail}", wish.words()),
+        }));
     }
     if server.weight_kernel.unwrap_or(0) != server.weight_wanted {
         let kernel = match server.weight_kernel {

@@ -11,7 +11,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::operate::status::{ServerStatus, ServiceStatus, Status};
+use crate::operate::status::{ServerStatus, ServiceStatus, Status, WishStatus};
 
 /// OpenMetrics 1.0.
 pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -102,7 +102,7 @@ fn of_services(registry: &mut Registry, status: &Status) {
             if let Some(weight) = server.weight_kernel {
                 set(&kernel, labels.clone(), weight);
             }
-            if let Some(weight) = server.wish {
+            if let Some(weight) = server.wish.as_ref().and_then(WishStatus::weight) {
                 set(&wish, labels.clone(), weight);
             }
             for (state, count) in [("active", server.active), ("inactive", server.inactive)] {

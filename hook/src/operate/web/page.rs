@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::alarms::{Alarm, Level, alarms};
 use super::escape::Escaped;
-use crate::operate::status::{LatestEvent, ServerStatus, ServiceStatus, Status};
+use crate::operate::status::{LatestEvent, ServerStatus, ServiceStatus, Status, WishStatus};
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
@@ -161,7 +161,7 @@ fn write_server(out: &mut Formatter<'_>, service: &str, server: &ServerStatus) -
          <div><dt>wanted</dt><dd>{}</dd></div>\n\
          <div><dt>active</dt><dd>{}</dd></div>\n\
          <div><dt>inactive</dt><dd>{}</dd></div>\n</dl>",
-        Wish(server.wish),
+        Wish(server.wish.as_ref()),
         server.weight_wanted,
         server.active,
         server.inactive
@@ -201,14 +201,19 @@ impl Display for Weight {
 }
 
 /// What the operator set by hand.
-struct Wish(Option<u32>);
+struct Wish<'a>(Option<&'a WishStatus>);
 
-impl Display for Wish {
+impl Display for Wish<'_> {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
         match self.0 {
             None => Ok(()),
-            Some(0) => out.write_str(" <span class=\"tag warn\">drained by hand</span>"),
-            Some(weight) => write!(out, " <span class=\"tag warn\">by hand: {weight}</span>"),
+            Some(WishStatus::Weight(0)) => {
+                out.write_str(" <span class=\"tag warn\">drained by hand</span>")
+            }
+            Some(WishStatus::Weight(weight)) => {
+                write!(out, " <span class=\"tag warn\">by hand: {weight}</span>")
+            }
+            Some(stand) => write!(out, " <span class=\"tag warn\">{}</span>", stand.words()),
         }
     }
 }

@@ -1,3 +1,8 @@
+mod beside;
+mod histories;
+mod operator;
+mod reload;
+
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -9,12 +14,10 @@ use super::*;
 use crate::config::Backend;
 use crate::kernel::backend;
 use crate::kernel::memory::Memory;
-use crate::operate::status::{ServerStatus, ServiceStatus};
+use crate::operate::status::{ServerStatus, ServiceStatus, WishStatus};
 use crate::table::{ServiceKey, Step};
 
-mod beside;
-
-const CONFIG: &str = include_str!("../../../packaging/examples/x224.toml");
+const CONFIG: &str = include_str!("../../../../packaging/examples/x224.toml");
 
 /// A kernel that the test can look into and reach into, as an operator with ipvsadm would.
 #[derive(Clone, Default)]
@@ -124,6 +127,14 @@ impl Bench {
     }
 }
 
+fn weight_wish(weight: u32) -> Option<WishStatus> {
+    Some(WishStatus::Weight(weight))
+}
+
+fn word(word: &str) -> Option<WishStatus> {
+    Some(WishStatus::Stand(word.to_owned()))
+}
+
 /// A director and its clock: every call takes a second.
 struct Running {
     director: Director,
@@ -132,17 +143,28 @@ struct Running {
 
 impl Running {
     fn finds(&mut self, server: usize, condition: Condition) -> &mut Self {
-        let kind = if condition == Condition::Failed {
-            Kind::Silent
-        } else {
-            Kind::Ok
+        let kind = match condition {
+            Condition::Failed => Kind::Silent,
+            Condition::Maintenance => Kind::Maintenance,
+            _ => Kind::Ok,
         };
+        self.tells(0, server, condition, kind)
+    }
+
+    /// One reading of one check.
+    fn tells(
+        &mut self,
+        check: usize,
+        server: usize,
+        condition: Condition,
+        kind: Kind,
+    ) -> &mut Self {
         self.now = self.now + Duration::from_secs(1);
         let finding = Finding::new(condition, kind, "as the test says");
         let verdict = Verdict::new("x224", "10.0.1.1", Some(3389), finding);
         let report = Report {
-            server: ServerId(server),
-            check: CheckId(0),
+            server: self.director.config.servers[server].name.as_str().into(),
+            check: self.director.config.checks[check].name.as_str().into(),
             verdict,
         };
         self.director.take(&report, self.now);
@@ -308,7 +330,7 @@ fn a_weight_set_by_hand_is_a_wish_that_survives_checks_and_restarts() {
     bench.kernel.set_by_hand(0, 5);
     director.passes(2).works(0).fails(0).works(0);
     assert_eq!(bench.kernel.weights(), [5, 1]);
-    assert_eq!(director.server(0).wish, Some(5));
+    assert_eq!(director.server(0).wish, weight_wish(5));
     drop(director);
     let mut again = bench.director();
     again.both_up();
@@ -330,7 +352,7 @@ fn a_server_drained_by_hand_stays_drained_while_it_works() {
     director.passes(2).works(0).works(0).works(0);
     assert_eq!(
         (bench.kernel.weights(), director.server(0).wish),
-        (vec![0, 1], Some(0))
+        (vec![0, 1], weight_wish(0))
     );
 }
 
@@ -343,7 +365,7 @@ fn a_positive_weight_set_by_hand_does_not_revive_a_server_that_is_down() {
     director.passes(2);
     assert_eq!(
         (bench.kernel.weights(), director.server(0).wish),
-        (vec![0, 1], Some(4))
+        (vec![0, 1], weight_wish(4))
     );
     director.works(0).works(0);
     assert_eq!(bench.kernel.weights(), [4, 1]);
@@ -431,7 +453,7 @@ fn services_of_others_are_never_touched() {
 #[test]
 fn a_management_service_leads_to_its_server_while_that_is_down_and_while_it_is_drained() {
     let bench = Bench::new();
-    let text = include_str!("../../../packaging/examples/original.toml");
+    let text = include_str!("../../../../packaging/examples/original.toml");
     let text = text
         .replace("gateway = ", "# ")
         .replace("masquerade = ", "# ");

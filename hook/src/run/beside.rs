@@ -1,0 +1,74 @@
+//! What comes from programs beside a running director, and goes to them.
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use crate::clock::Clock;
+use crate::coupling::fifo::{self, Heard};
+use crate::coupling::nagios::CommandFile;
+use crate::director::{Director, Report};
+use crate::host::HostEvent;
+use crate::intake::reported::{self, Reported};
+
+/// What comes from programs beside us, and goes to them.
+pub(super) struct Beside {
+    reported: Reported,
+    command_file: Option<CommandFile>,
+    pub(super) command_file_events: mpsc::Receiver<HostEvent>,
+    pub(super) keepalived: mpsc::Receiver<Heard>,
+}
+
+impl Beside {
+    /// Takes up what was reported before, and begins to listen.
+    pub(super) fn start(director: &mut Director, clock: Clock) -> Result<Self> {
+        let path = director.config().director.state_dir.join("reported.json");
+        let reported =
+            Reported::open(&path).with_context(|| format!("opening {}", path.display()))?;
+        for report in reported.reports(director.config()) {
+            director.take(&report, clock.now());
+        }
+        let (tell, keepalived) = mpsc::channel(64);
+        if let Some(fifo) = director.config().keepalived.fifo.clone() {
+            tokio::spawn(fifo::read(fifo, tell));
+        }
+        let (events, command_file_events) = mpsc::channel(16);
+        let command_file = director.config().command_file.clone();
+        let command_file = command_file
+            .map(|path| CommandFile::start(path, events))
+            .transpose()
+            .context("starting a thread")?;
+        Ok(Self {
+            reported,
+            command_file,
+            command_file_events,
+            keepalived,
+        })
+    }
+
+    /// Gives a verdict to the monitoring core that is to have it.
+    pub(super) fn give(&self, report: &Report) {
+        if let Some(file) = &self.command_file {
+            file.give(&report.server, &report.check, &report.verdict);
+        }
+    }
+
+    /// Takes in what another program found.
+    pub(super) fn take(
+        &mut self,
+        director: &mut Director,
+        result: &reported::Result,
+        clock: Clock,
+    ) -> Value {
+        let report = match result.report(director.config()) {
+            Ok(report) => report,
+            Err(why) => return json!({ "error": why }),
+        };
+        director.take(&report, clock.now());
+        match self.reported.keep(result) {
+            Ok(()) => json!({ "taken": true }),
+            Err(error) => json!({ "error": format!(
+                "taken, but not kept for the next start: reported.json in state_dir: {error}") }),
+        }
+    }
+}
