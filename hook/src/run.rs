@@ -98,7 +98,7 @@ fn records(config: &Config) -> Result<Records> {
         intents: Intents::open(&folder.join("intents"), identity)
             .with_context(|| open("intents"))?,
         wishes: Wishes::open(&folder.join("wishes.json")).with_context(|| open("wishes.json"))?,
-        journal: Journal::open(&folder.join("events.jsonl"))
+        journal: Journal::in_background(&folder.join("events.jsonl"), config.director.journal)
             .with_context(|| open("events.jsonl"))?,
     })
 }

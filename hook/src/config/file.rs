@@ -39,6 +39,8 @@ pub(super) struct Director {
     pub(super) control: Placed<String>,
     pub(super) status: Placed<Value>,
     pub(super) reconcile_interval: Placed<String>,
+    pub(super) journal_size: Placed<String>,
+    pub(super) journal_keep: Placed<i64>,
 }
 
 /// `[checks.NAME]`

@@ -21,6 +21,7 @@ pub(crate) use fault::nearest;
 pub use fault::{Fault, Faults};
 
 use crate::health::Rules;
+use crate::operate::journal::Limits;
 use crate::table::{Forward, ServiceKey, ServiceSettings};
 
 /// Names of the schedulers of the kernel (`net/netfilter/ipvs/ip_vs_*.c`).
@@ -87,6 +88,8 @@ pub struct Director {
     pub control: PathBuf,
     /// How often the kernel's table is compared with what we left there.
     pub reconcile_interval: Duration,
+    /// How much of the disk the journal may take.
+    pub journal: Limits,
 }
 
 /// What a check does to a server.

@@ -105,6 +105,7 @@ pub struct Director {
 struct Probed {
     streak: Streak,
     last: Option<(Moment, Verdict)>,
+    tale: notes::Tale,
     stale: bool,
 }
 
@@ -174,7 +175,11 @@ impl Director {
         probed.stale = false;
         let before = probed.last.replace((now, report.verdict.clone()));
         let before = before.map(|(_, verdict)| (verdict.condition, verdict.kind));
-        self.note_verdict(report, before);
+        let same = before == Some((report.verdict.condition, report.verdict.kind));
+        let rules = self.config.checks[report.check.0].rules;
+        probed.tale = probed.tale.after(before.is_some(), same, rules);
+        let tale = probed.tale;
+        self.note_verdict(report, tale);
         for service in self.concerned(report) {
             self.judge(service, report);
             self.converge(service, &[], now);

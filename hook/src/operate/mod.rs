@@ -2,6 +2,8 @@
 
 pub mod cli;
 pub mod control;
+pub mod events;
+pub mod evidence;
 pub mod export;
 pub mod journal;
 pub mod plan;
