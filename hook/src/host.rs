@@ -5,8 +5,10 @@ mod keeping;
 mod preflight;
 
 use std::collections::BTreeSet;
+use std::io;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use tokio::sync::mpsc::{self, Receiver};
 
 use crate::clock::Clock;
@@ -20,7 +22,7 @@ use crate::kernel::firewall::{Firewalls, MemoryFirewall, Nft};
 use crate::kernel::sysctl::{MemorySysctls, ProcSys, Sysctls};
 use crate::operate::export;
 use crate::operate::journal::Event;
-use crate::setup::{HostStep, Setup};
+use crate::setup::{HostStep, Setup, WantedAddress};
 use crate::table::Forward;
 
 pub use keeping::Keeping;
@@ -142,24 +144,25 @@ fn paths(config: &Config) -> Paths {
 
 /// Everything that keeps the host's set-up. Dropping it ends its threads; the set-up stays.
 pub struct Keepers {
+    setup: Setup,
+    period: Duration,
+    clock: Clock,
+    threads: Threads,
+    /// Addresses that we took ourselves.
+    taken: BTreeSet<(String, IpNet)>,
+}
+
+struct Threads {
     _addresses: Option<Keeper>,
     _rest: Keeping,
     addresses: Receiver<AddressEvent>,
     rest: Receiver<HostEvent>,
 }
 
-impl Keepers {
-    /// Starts to keep. The first pass over sysctls and firewall has been made by then.
-    ///
-    /// # Errors
-    /// The operating system gave no thread.
-    pub fn start(
-        setup: &Setup,
-        keeping: Keeping,
-        rest: Receiver<HostEvent>,
-        period: Duration,
-        clock: Clock,
-    ) -> std::io::Result<Self> {
+impl Threads {
+    fn start(setup: &Setup, parts: Parts, period: Duration, clock: Clock) -> io::Result<Self> {
+        let (tell, rest) = mpsc::channel(64);
+        let keeping = Keeping::start(setup.clone(), parts, period, tell)?;
         let (tell, addresses) = mpsc::channel(64);
         let claims = claims(setup);
         let timing = Timing {
@@ -169,13 +172,8 @@ impl Keepers {
         let keeper = if claims.is_empty() {
             None
         } else {
-            Some(Keeper::start(
-                claims,
-                KernelAddresses::new(),
-                timing,
-                clock,
-                tell,
-            )?)
+            let network = KernelAddresses::new();
+            Some(Keeper::start(claims, network, timing, clock, tell)?)
         };
         Ok(Self {
             _addresses: keeper,
@@ -184,14 +182,123 @@ impl Keepers {
             rest,
         })
     }
+}
+
+impl Keepers {
+    /// Starts to keep. The first pass over sysctls and firewall has been made by then.
+    ///
+    /// # Errors
+    /// The operating system gave no thread.
+    pub fn start(setup: Setup, parts: Parts, period: Duration, clock: Clock) -> io::Result<Self> {
+        Ok(Self {
+            threads: Threads::start(&setup, parts, period, clock)?,
+            setup,
+            period,
+            clock,
+            taken: BTreeSet::new(),
+        })
+    }
+
+    /// Whether this is the set-up that is kept.
+    pub fn keeps(&self, setup: &Setup) -> bool {
+        self.setup == *setup
+    }
+
+    /// Keeps another set-up from now on. Addresses that are not wanted any more are given up if we
+    /// took them ourselves, else told. Parameters stay as they are.
+    pub fn follow(&mut self, setup: Setup, parts: Parts, period: Duration) -> Vec<HostEvent> {
+        if self.setup == setup && self.period == period {
+            return Vec::new();
+        }
+        let mut events = Vec::new();
+        while let Ok(told) = self.threads.addresses.try_recv() {
+            events.push(self.of_address(&told));
+        }
+        match Threads::start(&setup, parts, period, self.clock) {
+            // The old threads end here.
+            Ok(threads) => self.threads = threads,
+            Err(error) => {
+                let words = format!("the set-up of before is kept: starting a thread: {error}");
+                return vec![failed("the host's set-up", words)];
+            }
+        }
+        let before = std::mem::replace(&mut self.setup, setup);
+        self.period = period;
+        for gone in &before.addresses {
+            let stays = |wanted: &WantedAddress| {
+                wanted.interface == gone.interface && wanted.address == gone.address
+            };
+            if !self.setup.addresses.iter().any(stays) {
+                events.push(self.give_up(gone));
+            }
+        }
+        events
+    }
+
+    fn give_up(&mut self, gone: &WantedAddress) -> HostEvent {
+        let thing = format!("{} on {}", gone.address, gone.interface);
+        let name = format!("address {thing} ({})", gone.purpose);
+        let key = (gone.interface.clone(), gone.address);
+        let told = |event, said: &str| HostEvent {
+            event,
+            reason: format!("{name}: {said}"),
+            problem: Problem {
+                thing: thing.clone(),
+                words: None,
+            },
+        };
+        if !self.taken.remove(&key) {
+            return told(
+                Event::Reloaded,
+                "is left, since it was there before governess",
+            );
+        }
+        match delete(gone) {
+            Ok(()) => told(
+                Event::Step,
+                "given up; the configuration no longer names it",
+            ),
+            Err(words) => told(Event::StepFailed, &words),
+        }
+    }
 
     /// The next thing that happened. Can be dropped at any point.
     pub async fn next(&mut self) -> HostEvent {
         tokio::select! {
-            Some(event) = self.addresses.recv() => of_address(&event),
-            Some(event) = self.rest.recv() => event,
+            Some(event) = self.threads.addresses.recv() => self.of_address(&event),
+            Some(event) = self.threads.rest.recv() => event,
             else => std::future::pending().await,
         }
+    }
+
+    fn of_address(&mut self, told: &AddressEvent) -> HostEvent {
+        if matches!(told.change, Change::Added | Change::Repaired) {
+            self.taken.insert((told.interface.clone(), told.address));
+        }
+        of_address(told)
+    }
+}
+
+fn delete(gone: &WantedAddress) -> Result<(), String> {
+    let mut network = KernelAddresses::new();
+    let interfaces = network.interfaces().map_err(|error| error.to_string())?;
+    let mut interfaces = interfaces.iter();
+    match interfaces.find(|interface| interface.name == gone.interface) {
+        Some(interface) => network
+            .delete(interface, gone.address)
+            .map_err(|error| error.to_string()),
+        None => Ok(()),
+    }
+}
+
+fn failed(thing: &str, words: String) -> HostEvent {
+    HostEvent {
+        event: Event::StepFailed,
+        reason: words.clone(),
+        problem: Problem {
+            thing: thing.to_owned(),
+            words: Some(words),
+        },
     }
 }
 

@@ -1,7 +1,9 @@
 //! A running director: joins the checks, the clock, the control socket and the signals.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use nix::fcntl::{Flock, FlockArg};
@@ -9,27 +11,27 @@ use serde_json::{Value, json};
 use tokio::net::UnixListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Interval, MissedTickBehavior};
 
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Faults};
 use crate::director::record::Intents;
 use crate::director::wishes::Wishes;
-use crate::director::{Director, Records, Report};
-use crate::host::{self, Keepers, Keeping, Parts};
-use crate::intake;
+use crate::director::{Director, Order, Records, Report, Want, maintenance};
+use crate::host::{self, Keepers, Parts};
+use crate::intake::Checks;
 use crate::kernel::backend;
 use crate::operate::control::{self, Asked, Request};
 use crate::operate::journal::Journal;
 use crate::operate::plan;
 use crate::setup::Setup;
 
-/// Runs until SIGTERM or SIGINT. Nothing is touched before everything that can be refused has
+/// Runs until SIGTERM or SIGINT; SIGHUP reads `path` anew. Nothing is touched before everything that can be refused has
 /// been: the state folder, the lock, the control socket, the table.
 ///
 /// # Errors
 /// What could not be had, with what to do about it.
-pub fn run(config: Config) -> Result<()> {
+pub fn run(path: &Path, config: Config) -> Result<()> {
     let setup = Setup::of(&config);
     let mut parts = Parts::of(config.director.backend);
     let obstacles = host::preflight(&setup, &mut parts);
@@ -43,12 +45,12 @@ pub fn run(config: Config) -> Result<()> {
         .enable_all()
         .build()
         .context("starting the runtime")?;
-    let ended = runtime.block_on(direct(config, setup, parts));
+    let ended = runtime.block_on(direct(path, config, setup, parts));
     runtime.shutdown_background();
     ended
 }
 
-async fn direct(config: Config, setup: Setup, parts: Parts) -> Result<()> {
+async fn direct(path: &Path, config: Config, setup: Setup, parts: Parts) -> Result<()> {
     let clock = Clock::start();
     let _lock = lock(&config.director.state_dir)?;
     let socket = config.director.control.clone();
@@ -57,14 +59,28 @@ async fn direct(config: Config, setup: Setup, parts: Parts) -> Result<()> {
     let _socket = SocketFile(socket);
     let records = records(&config)?;
     let kernel = backend::open(config.director.backend);
-    let mut director = Director::start(config, kernel, records, clock.now())?;
+    let director = Director::start(config, kernel, records, clock.now())?;
     let period = director.config().director.reconcile_interval;
-    let (tell, told) = mpsc::channel(64);
-    let keeping =
-        Keeping::start(setup.clone(), parts, period, tell).context("starting a thread")?;
-    let keepers =
-        Keepers::start(&setup, keeping, told, period, clock).context("starting a thread")?;
-    follow(&mut director, listener, keepers, clock).await
+    let keepers = Keepers::start(setup, parts, period, clock).context("starting a thread")?;
+    let (reports_in, reports) = mpsc::channel(1024);
+    let mut run = Run {
+        path,
+        clock,
+        director,
+        checks: Checks::new(reports_in, clock),
+        keepers,
+        ticks: ticks(period),
+    };
+    // What the maintenance folder says counts before the first success.
+    run.tick();
+    run.checks.follow(run.director.config());
+    run.follow(listener, reports).await
+}
+
+fn ticks(period: Duration) -> Interval {
+    let mut ticks = tokio::time::interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
 }
 
 /// The control socket's file, gone with the director.
@@ -103,49 +119,182 @@ fn records(config: &Config) -> Result<Records> {
     })
 }
 
-async fn follow(
-    director: &mut Director,
-    listener: UnixListener,
-    mut keepers: Keepers,
+/// A director with everything that it works with.
+struct Run<'a> {
+    path: &'a Path,
     clock: Clock,
-) -> Result<()> {
-    let mut signals = Signals::listen()?;
-    let (reports_in, mut reports) = mpsc::channel::<Report>(1024);
-    let (asked_in, mut asked) = mpsc::channel::<Asked>(16);
-    intake::start(director.config(), &reports_in, clock);
-    tokio::spawn(control::serve(listener, asked_in));
-    let mut ticks = tokio::time::interval(director.config().director.reconcile_interval);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            Some(report) = reports.recv() => director.take(&report, clock.now()),
-            _ = ticks.tick() => director.tick(clock.now()),
-            Some((request, answer)) = asked.recv() => {
-                let _ = answer.send(reply(director, &request, clock));
-            }
-            event = keepers.next() => director.host_event(event),
-            stop = signals.next() => match stop {
-                Asking::Stop(name) => {
-                    director.stop(name);
-                    return Ok(());
+    director: Director,
+    checks: Checks,
+    keepers: Keepers,
+    ticks: Interval,
+}
+
+impl Run<'_> {
+    async fn follow(
+        mut self,
+        listener: UnixListener,
+        mut reports: mpsc::Receiver<Report>,
+    ) -> Result<()> {
+        let mut signals = Signals::listen()?;
+        let (asked_in, mut asked) = mpsc::channel::<Asked>(16);
+        tokio::spawn(control::serve(listener, asked_in));
+        loop {
+            tokio::select! {
+                Some(report) = reports.recv() => self.director.take(&report, self.clock.now()),
+                _ = self.ticks.tick() => self.tick(),
+                Some(asked) = asked.recv() => {
+                    let reply = self.reply(&asked);
+                    let _ = asked.answer.send(reply);
                 }
-                Asking::Reload => director.refuse_reload(
-                    "SIGHUP: reloading is not yet supported; restart governess, it keeps the table"),
+                event = self.keepers.next() => self.director.host_event(event),
+                stop = signals.next() => match stop {
+                    Asking::Stop(name) => {
+                        self.director.stop(name);
+                        return Ok(());
+                    }
+                    Asking::Reload => if let Err(refusal) = self.reload() {
+                        let reason = format!("nothing was changed: {refusal}");
+                        self.director.refuse_reload(&reason);
+                    },
+                },
+                else => bail!("all checks have ended"),
+            }
+        }
+    }
+
+    fn tick(&mut self) {
+        if let Some(folder) = &self.director.config().director.maintenance_dir {
+            let files = maintenance::read(folder);
+            self.director.take_maintenance(files, self.clock.now());
+        }
+        self.director.tick(self.clock.now());
+    }
+
+    /// Reads the file anew. Everything that can be refused is, before anything is touched.
+    fn reload(&mut self) -> Result<(), String> {
+        let config = Config::load(self.path).map_err(|faults| on_one_line(&faults))?;
+        let (old, new) = (&self.director.config().director, &config.director);
+        for (key, same) in [
+            ("backend", old.backend == new.backend),
+            ("state_dir", old.state_dir == new.state_dir),
+            ("control", old.control == new.control),
+        ] {
+            if !same {
+                return Err(format!(
+                    "{}: another {key} takes a restart; governess keeps the table meanwhile",
+                    self.path.display()
+                ));
+            }
+        }
+        let setup = Setup::of(&config);
+        if !self.keepers.keeps(&setup) {
+            let obstacles = host::preflight(&setup, &mut Parts::of(new.backend));
+            if !obstacles.is_empty() {
+                return Err(format!(
+                    "the set-up cannot be carried out: {}",
+                    obstacles.join("; ")
+                ));
+            }
+        }
+        self.carry_out(config, setup);
+        Ok(())
+    }
+
+    fn carry_out(&mut self, config: Config, setup: Setup) {
+        let director = &config.director;
+        let (period, backend) = (director.reconcile_interval, director.backend);
+        let told = director.maintenance_dir.is_none();
+        let faster = period != self.ticks.period();
+        if let Err(error) = self.director.reload(config, self.clock.now()) {
+            self.director.table_unread(&error);
+        }
+        if told {
+            let nothing = Ok(BTreeMap::new());
+            self.director.take_maintenance(nothing, self.clock.now());
+        }
+        self.checks.follow(self.director.config());
+        if faster {
+            self.ticks = ticks(period);
+        }
+        let events = self.keepers.follow(setup, Parts::of(backend), period);
+        for event in events {
+            self.director.host_event(event);
+        }
+    }
+
+    fn reply(&mut self, asked: &Asked) -> Value {
+        let now = self.clock.now();
+        match order(asked) {
+            Some(order) => match self.director.obey(&order, now) {
+                Ok(done) => json!({ "schema": 1, "server": order.server, "done": done }),
+                Err(refusal) => json!({ "error": refusal }),
             },
-            else => bail!("all checks have ended"),
+            None if asked.request == Request::Plan => match self.director.pending(now) {
+                Ok(steps) => {
+                    let setup = Setup::of(self.director.config());
+                    plan::reply(&steps, &host::pending(&setup))
+                }
+                Err(error) => json!({ "error": error.to_string() }),
+            },
+            None => serde_json::to_value(self.director.status(now))
+                .unwrap_or_else(|error| json!({ "error": error.to_string() })),
         }
     }
 }
 
-fn reply(director: &mut Director, request: &Request, clock: Clock) -> Value {
-    match request {
-        Request::Status => serde_json::to_value(director.status())
-            .unwrap_or_else(|error| json!({ "error": error.to_string() })),
-        Request::Plan => match director.pending(clock.now()) {
-            Ok(steps) => plan::reply(&steps, &host::pending(&Setup::of(director.config()))),
-            Err(error) => json!({ "error": error.to_string() }),
-        },
-    }
+/// For the journal, which has one line an event.
+fn on_one_line(faults: &Faults) -> String {
+    let faults = faults.to_string();
+    let lines: Vec<&str> = faults.lines().map(str::trim).collect();
+    lines.join("; ")
+}
+
+/// What a request wants of a server, if it is about one.
+fn order(asked: &Asked) -> Option<Order> {
+    let (server, signature, want) = match &asked.request {
+        Request::Status | Request::Plan => return None,
+        Request::Drain {
+            server,
+            deadline,
+            force,
+            signature,
+        } => {
+            let deadline = Duration::from_secs(*deadline);
+            let even_the_last = *force;
+            let want = Want::Drain {
+                deadline,
+                even_the_last,
+            };
+            (server, signature, want)
+        }
+        Request::Disable {
+            server,
+            force,
+            signature,
+        } => {
+            let even_the_last = *force;
+            (server, signature, Want::Disable { even_the_last })
+        }
+        Request::Enable {
+            server,
+            force_for,
+            signature,
+        } => {
+            let force = force_for.map(Duration::from_secs).map(Want::Force);
+            (server, signature, force.unwrap_or(Want::Enable))
+        }
+        Request::Weight {
+            server,
+            weight,
+            signature,
+        } => (server, signature, Want::Weight(*weight)),
+    };
+    Some(Order {
+        server: server.clone(),
+        want,
+        reason: signature.reason(),
+        author: signature.author(asked.peer),
+    })
 }
 
 enum Asking {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Reads a duration: a whole number and one of the units `ms`, `s`, `m`, `h`, `d`.
-pub(super) fn parse(written: &str) -> Result<Duration, String> {
+pub(crate) fn parse(written: &str) -> Result<Duration, String> {
     let unit_at = written
         .find(|c: char| !c.is_ascii_digit())
         .ok_or_else(|| format!("\"{written}\" has no unit; write \"{written}s\" for seconds"))?;

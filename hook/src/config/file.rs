@@ -38,6 +38,7 @@ pub(super) struct Director {
     pub(super) state_dir: Placed<String>,
     pub(super) control: Placed<String>,
     pub(super) status: Placed<Value>,
+    pub(super) maintenance_dir: Placed<String>,
     pub(super) reconcile_interval: Placed<String>,
     pub(super) journal_size: Placed<String>,
     pub(super) journal_keep: Placed<i64>,
@@ -60,6 +61,7 @@ pub(super) struct Check {
     pub(super) fall: Placed<i64>,
     pub(super) rise: Placed<i64>,
     pub(super) enforce: Placed<Vec<Spanned<String>>>,
+    pub(super) depends_on: Placed<Vec<Spanned<String>>>,
 }
 
 /// `x224 = { … }`
@@ -115,8 +117,20 @@ pub(super) struct Service {
     pub(super) checks: Placed<Vec<Spanned<String>>>,
     pub(super) min_up: Placed<i64>,
     pub(super) on_failure: Placed<String>,
-    pub(super) sorry_server: Placed<Value>,
-    pub(super) slow_start: Placed<Value>,
+    pub(super) require: Placed<Value>,
+    pub(super) check_weights: Placed<Named<Spanned<i64>>>,
+    pub(super) sorry_server: Placed<SorryServer>,
+    pub(super) slow_start: Placed<String>,
+    pub(super) flap_window: Placed<String>,
+}
+
+/// `sorry_server = { … }`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SorryServer {
+    pub(super) address: Placed<String>,
+    pub(super) port: Placed<i64>,
+    pub(super) forward: Placed<String>,
 }
 
 /// `management = { … }`

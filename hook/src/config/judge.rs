@@ -15,6 +15,7 @@ use super::{Backend, Check, CheckId, Config, Director, Server, ServerId, duratio
 
 mod address;
 mod check;
+mod gentle;
 mod nat;
 mod real_path;
 mod service;
@@ -46,16 +47,19 @@ pub(super) fn judge(file: &file::File, digest: String) -> Result<Config, Vec<Fau
     not_yet(&mut faults, "watch", &file.watch);
     not_yet(&mut faults, "pair", &file.pair);
     let director = director(file.director.as_ref(), &mut faults);
-    let checks: Vec<Check> = file
-        .checks
-        .iter()
-        .map(|(name, check)| check::judge(name, check, &mut faults))
-        .collect();
-    let servers = servers(&file.servers, &mut faults);
     let names = Names {
         checks: ids(&file.checks, CheckId),
         servers: ids(&file.servers, ServerId),
     };
+    let checks: Vec<Check> = file
+        .checks
+        .iter()
+        .map(|(name, check)| Check {
+            depends_on: gentle::depends_on(name, check, file, &names, &mut faults),
+            ..check::judge(name, check, &mut faults)
+        })
+        .collect();
+    let servers = servers(&file.servers, &mut faults);
     let services = service::judge_all(&file.services, &names, &servers, &mut faults);
     check::ports_are_known(&file.checks, &checks, &services, &servers, &mut faults);
     let nat = file
@@ -109,6 +113,7 @@ fn director(written: Option<&file::Director>, faults: &mut Vec<Fault>) -> Direct
     for (key, value) in [
         ("state_dir", &written.state_dir),
         ("control", &written.control),
+        ("maintenance_dir", &written.maintenance_dir),
     ] {
         if let Some(relative) = value
             .as_ref()
@@ -138,6 +143,10 @@ fn director(written: Option<&file::Director>, faults: &mut Vec<Fault>) -> Direct
                 Limits::default().keep,
             ),
         },
+        maintenance_dir: written
+            .maintenance_dir
+            .as_ref()
+            .map(|folder| PathBuf::from(folder.as_ref())),
     }
 }
 
@@ -254,6 +263,11 @@ fn time(
             default
         }
     }
+}
+
+fn optional_time(faults: &mut Vec<Fault>, key: &str, written: &Placed<String>) -> Option<Duration> {
+    written.as_ref()?;
+    Some(time(faults, key, written, Duration::ZERO))
 }
 
 fn number<N: TryFrom<i64> + Copy>(

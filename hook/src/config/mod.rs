@@ -3,12 +3,13 @@
 //! A file is accepted or refused before anything is touched; all semantic faults are reported
 //! in one run.
 
-mod duration;
+pub(crate) mod duration;
 mod fault;
 mod file;
 pub mod import;
 mod judge;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -20,7 +21,7 @@ use shared::verdict::Advice;
 pub(crate) use fault::nearest;
 pub use fault::{Fault, Faults};
 
-use crate::health::Rules;
+use crate::health::{Require, Rules, Voice};
 use crate::operate::journal::Limits;
 use crate::table::{Forward, ServiceKey, ServiceSettings};
 
@@ -46,7 +47,7 @@ pub struct ServiceId(pub usize);
 pub struct Config {
     /// Where the table is and where state is kept.
     pub director: Director,
-    /// By name, sorted.
+    /// By name, sorted; [`REAL_PATH`] comes last.
     pub checks: Vec<Check>,
     /// By name, sorted.
     pub servers: Vec<Server>,
@@ -90,10 +91,12 @@ pub struct Director {
     pub reconcile_interval: Duration,
     /// How much of the disk the journal may take.
     pub journal: Limits,
+    /// Folder whose files take the servers that they are named after out.
+    pub maintenance_dir: Option<PathBuf>,
 }
 
 /// What a check does to a server.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Probe {
     /// RDP by X.224.
     X224 {
@@ -163,7 +166,7 @@ impl Exec {
 }
 
 /// A check: what to ask, how often, and how many answers decide.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Check {
     /// Its name in the file.
     pub name: String,
@@ -181,6 +184,8 @@ pub struct Check {
     pub rules: Rules,
     /// Classes of advisory findings that count here.
     pub enforce: Vec<Advice>,
+    /// While one of these fails on the same server, this check's readings do not count.
+    pub depends_on: Vec<CheckId>,
 }
 
 impl Check {
@@ -204,7 +209,7 @@ impl Check {
 }
 
 /// A real server.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Server {
     /// Its name in the file.
     pub name: String,
@@ -285,6 +290,25 @@ pub struct VirtualService {
     pub on_failure: OnFailure,
     /// How many servers are kept at least when none is up.
     pub min_up: usize,
+    /// Which of its checks a server must pass.
+    pub require: Require,
+    /// Weights of checks other than 1, where they are weighed.
+    pub check_weights: BTreeMap<CheckId, u32>,
+    /// Who serves when every server refuses its connections.
+    pub sorry_server: Option<SorryServer>,
+    /// How long a server that comes back takes to its whole weight.
+    pub slow_start: Option<Duration>,
+    /// A server that falls more than twice in this time has to work longer to come back.
+    pub flap_window: Option<Duration>,
+}
+
+/// Who says sorry when nobody else serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SorryServer {
+    /// Its address and port; port 0 in a marked service keeps the client's port.
+    pub destination: SocketAddr,
+    /// Its own forwarding method.
+    pub forward: Forward,
 }
 
 impl Config {
@@ -314,6 +338,52 @@ impl Config {
         let file = toml::from_str(text)
             .map_err(|error| Faults::new(path, text, vec![judge::toml_fault(&error)]))?;
         judge::judge(&file, digest(text)).map_err(|faults| Faults::new(path, text, faults))
+    }
+
+    /// What a check has to say in a service. The real path is no part of a requirement: a server
+    /// whose answers go astray serves nobody, whatever else it does.
+    pub fn voice(&self, service: &VirtualService, check: CheckId) -> Voice {
+        match self.checks[check.0].probe {
+            Probe::RealPath(_) => Voice::Veto,
+            _ => Voice::Weight(service.check_weights.get(&check).copied().unwrap_or(1)),
+        }
+    }
+
+    /// Every check on every server that some service needs it for, sorted: its own checks, and those
+    /// that they depend on.
+    pub fn needed_checks(&self) -> BTreeSet<(ServerId, CheckId)> {
+        let mut needed = BTreeSet::new();
+        for service in &self.services {
+            for check in &service.checks {
+                let depends_on = self.checks[check.0].depends_on.iter();
+                for check in depends_on.chain([check]) {
+                    needed.extend(service.servers.iter().map(|server| (*server, *check)));
+                }
+            }
+        }
+        needed
+    }
+
+    /// The check of this name.
+    pub fn check_named(&self, name: &str) -> Option<CheckId> {
+        let at = self.checks.iter().position(|check| check.name == name)?;
+        Some(CheckId(at))
+    }
+
+    /// The server of this name.
+    pub fn server_named(&self, name: &str) -> Option<ServerId> {
+        let found = self
+            .servers
+            .binary_search_by(|server| server.name.as_str().cmp(name));
+        found.ok().map(ServerId)
+    }
+
+    /// The service of this name.
+    pub fn service_named(&self, name: &str) -> Option<ServiceId> {
+        let found = self
+            .services
+            .binary_search_by(|service| service.name.as_str().cmp(name));
+        found.ok().map(ServiceId)
     }
 
     /// The address and port by which the kernel knows a server in a service.

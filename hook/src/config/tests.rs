@@ -187,7 +187,7 @@ fn an_empty_or_unreadable_file_is_refused() {
 fn keys_of_later_versions_are_refused_as_not_yet_supported_by_name() {
     for (after, key) in [
         ("[director]\n", "status = \"127.0.0.1:3636\""),
-        ("[services.exchange]\n", "sorry_server = \"10.0.1.9\""),
+        ("[services.exchange]\n", "udp = [53]"),
         ("[checks.rdp]\n", "smtp = { ports = [25] }"),
     ] {
         let said = refusal_with(after, &format!("{after}{key}\n"));

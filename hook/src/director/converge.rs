@@ -3,16 +3,17 @@
 use std::time::Duration;
 
 use super::record::Origin;
-use super::wanted::{abandoned, wanted};
-use super::{About, Director, ServiceState};
+use super::wanted::abandoned;
+use super::{About, Director};
 use crate::clock::Moment;
 use crate::config::{ServerId, ServiceId};
+use crate::health::{self, State};
 use crate::kernel::KernelError;
 use crate::operate::journal::Event;
 use crate::operate::plan;
-use crate::policy::{self, Candidate, Decision, FailOpenRules};
+use crate::policy::{self, Candidate, Decision, Pool, Rules};
 use crate::reconcile::{self, WantedService};
-use crate::table::Step;
+use crate::table::{ServiceKey, Step, Table};
 
 impl Director {
     /// Decides a service's weights anew and writes what differs. `losses` tells what somebody took
@@ -20,10 +21,11 @@ impl Director {
     pub(super) fn converge(&mut self, service: ServiceId, losses: &[String], now: Moment) {
         let decision = self.decide(service, now);
         self.note_pool(service, &decision);
-        self.services[service.0]
-            .wanted
-            .clone_from(&decision.weights);
-        self.services[service.0].pool = decision.pool;
+        let state = &mut self.services[service.0];
+        for (member, weight) in state.members.iter_mut().zip(&decision.weights) {
+            member.wanted = *weight;
+        }
+        state.memory = decision.memory;
         let wanted = self.wanted(service);
         let key = self.config.services[service.0].key;
         let steps = reconcile::steps(key, &wanted, &self.table);
@@ -60,48 +62,53 @@ impl Director {
     }
 
     pub(super) fn decide(&self, service: ServiceId, now: Moment) -> Decision {
-        let candidates = self.candidates(service, now);
         policy::decide(
-            &candidates,
-            &self.services[service.0].pool,
-            self.fail_open_rules(service),
+            &self.candidates(service, now),
+            &self.services[service.0].memory,
+            &self.rules(service, now),
+            now,
         )
     }
 
     /// The servers of a service as the policy sees them.
     pub(super) fn candidates(&self, service: ServiceId, now: Moment) -> Vec<Candidate> {
-        let ServiceState {
-            servers: states, ..
-        } = &self.services[service.0];
-        let members = &self.config.services[service.0].servers;
-        let overdue = now.since(self.started) > self.patience(service);
-        let candidate = |(server, state): (&ServerId, &crate::health::State)| {
-            let streaks = self.streaks(service, *server);
-            Candidate {
-                state: *state,
-                risen: crate::health::has_risen(&streaks),
-                failing_since: streaks
-                    .iter()
-                    .filter_map(|(streak, _)| streak.failing_since())
-                    .min(),
-                overdue,
-                nominal: self.config.servers[server.0].weight,
-                wish: self.records.wishes.weight(&self.target(service, *server)),
-                found: self.found_weight(service, *server),
-            }
-        };
-        members.iter().zip(states).map(candidate).collect()
+        let members = 0..self.services[service.0].members.len();
+        members.map(|at| self.candidate(service, at, now)).collect()
     }
 
-    fn fail_open_rules(&self, service: ServiceId) -> FailOpenRules {
-        let checks = self.config.services[service.0].checks.iter();
-        let together = checks.map(|id| {
+    pub(super) fn candidate(&self, service: ServiceId, at: usize, now: Moment) -> Candidate {
+        let member = &self.services[service.0].members[at];
+        let server = self.config.services[service.0].servers[at];
+        let opinions = self.opinions(service, server);
+        let failing = opinions.iter().filter_map(|o| o.streak.failing_since());
+        Candidate {
+            state: member.state,
+            risen: health::has_risen(&opinions, self.config.services[service.0].require),
+            refused: health::is_refused(&opinions),
+            failing_since: failing.min(),
+            overdue: now.since(member.since) > self.patience(service),
+            nominal: self.config.servers[server.0].weight,
+            wish: self.wish(service, server),
+            found: self.found_weight(service, server),
+        }
+    }
+
+    pub(super) fn rules(&self, service: ServiceId, now: Moment) -> Rules {
+        let state = &self.services[service.0];
+        let configured = &self.config.services[service.0];
+        let together = configured.checks.iter().map(|id| {
             let check = &self.config.checks[id.0];
             check.interval + check.timeout
         });
-        FailOpenRules {
+        // On an empty table all servers come in, and none of them comes back.
+        let fills = |since| now.since(since) <= self.patience(service);
+        Rules {
             together: together.max().unwrap_or(Duration::ZERO),
-            min_up: self.config.services[service.0].min_up,
+            min_up: configured.min_up,
+            sorry_server: configured.sorry_server.is_some(),
+            slow_start: configured
+                .slow_start
+                .filter(|_| !state.created.is_some_and(fills)),
         }
     }
 
@@ -116,12 +123,17 @@ impl Director {
         longest.max().unwrap_or(Duration::ZERO)
     }
 
-    pub(super) fn wanted(&self, service: ServiceId) -> WantedService {
-        let state = &self.services[service.0];
-        let service = &self.config.services[service.0];
-        wanted(service, &state.wanted, |server| {
-            self.config.destination(service, server)
-        })
+    /// What somebody took from a service of ours since the reading `before`.
+    pub(super) fn losses(
+        &self,
+        key: ServiceKey,
+        wanted: &WantedService,
+        before: &Table,
+    ) -> Vec<String> {
+        match before.get(&key) {
+            Some(known) => reconcile::losses(wanted, known, self.table.get(&key)),
+            None => Vec::new(),
+        }
     }
 
     fn carry_out(&mut self, about: About, step: &Step) -> Result<(), KernelError> {
@@ -154,9 +166,29 @@ impl Director {
                 .records
                 .intents
                 .acknowledge_deletion(&service.to_string()),
+            (
+                Step::DeleteDestination {
+                    service,
+                    destination,
+                    ..
+                },
+                _,
+            ) if self
+                .server_of(step)
+                .is_none_or(|id| !self.has_member(*service, id)) =>
+            {
+                self.records
+                    .intents
+                    .acknowledge_deletion(&plan::target(*service, *destination))
+            }
             (_, Some((target, weight))) => self.records.intents.acknowledge(&target, weight),
             _ => Ok(()),
         }
+    }
+
+    fn has_member(&self, key: ServiceKey, server: ServerId) -> bool {
+        let mut services = self.config.services.iter();
+        services.any(|service| service.key == key && service.servers.contains(&server))
     }
 
     /// Deletes services that we created for an earlier configuration and that this one does not
@@ -171,7 +203,7 @@ impl Director {
     fn record_judged(&mut self, service: ServiceId) {
         let members = self.config.services[service.0].servers.clone();
         for (at, server) in members.into_iter().enumerate() {
-            if self.services[service.0].servers[at] == crate::health::State::Unknown {
+            if self.services[service.0].members[at].state == State::Unknown {
                 continue;
             }
             let Some(found) = self.found_weight(service, server) else {
@@ -195,22 +227,32 @@ impl Director {
     }
 
     fn note_pool(&mut self, service: ServiceId, decision: &Decision) {
-        let before = matches!(self.services[service.0].pool, policy::Pool::FailOpen(_));
-        match (before, decision.fail_open()) {
-            (false, true) => {
-                let kept = self.names_with_weight(service, decision);
-                let reason = format!(
-                    "ALARM: no server that may serve is known to work; kept so that the pool is not \
-                     empty: {kept}"
-                );
-                self.note(Event::FailOpen, About::service(service), reason);
-            }
-            (true, false) => {
-                let serving = self.names_with_weight(service, decision);
-                let reason = format!("serving again: {serving}");
-                self.note(Event::FailOpenEnded, About::service(service), reason);
-            }
-            _ => {}
+        let before = &self.services[service.0].memory.pool;
+        let was_open = matches!(before, Pool::FailOpen(_));
+        let was_sorry = matches!(before, Pool::Sorry(_));
+        let about = About::service(service);
+        let serving = self.names_with_weight(service, decision);
+        if was_sorry && !decision.sorry() {
+            let reason = "the sorry server has done its work".to_owned();
+            self.note(Event::SorryServerEnded, about, reason);
+        }
+        if was_open && !decision.fail_open() {
+            let reason = match serving.as_str() {
+                "" => "no server may serve any more".to_owned(),
+                serving => format!("serving again: {serving}"),
+            };
+            self.note(Event::FailOpenEnded, about, reason);
+        }
+        if !was_open && decision.fail_open() {
+            let reason = format!(
+                "ALARM: no server that may serve is known to work; kept so that the pool is not \
+                 empty: {serving}"
+            );
+            self.note(Event::FailOpen, about, reason);
+        }
+        if !was_sorry && decision.sorry() {
+            let reason = "ALARM: no server accepts connections; the sorry server serves".to_owned();
+            self.note(Event::SorryServer, about, reason);
         }
     }
 

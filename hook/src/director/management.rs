@@ -76,13 +76,7 @@ impl Director {
                 service: None,
                 server: Some(service.server),
             };
-            let losses = match before.get(&service.key) {
-                Some(known) => {
-                    let found = self.table.get(&service.key);
-                    reconcile::losses(&service.wanted, known, found)
-                }
-                None => Vec::new(),
-            };
+            let losses = self.losses(service.key, &service.wanted, before);
             let steps = reconcile::steps(service.key, &service.wanted, &self.table);
             self.carry_out_all(about, &steps, &losses);
         }

@@ -3,31 +3,38 @@
 
 mod adopt;
 mod converge;
+mod judging;
+pub mod maintenance;
 mod management;
 mod notes;
+mod operator;
 pub mod record;
+mod reload;
 mod report;
 mod wanted;
 pub mod wishes;
 
+pub use operator::{Order, Want};
 pub use wanted::plan_for_healthy;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
+use std::time::SystemTime;
 
 use shared::verdict::Verdict;
 
 use crate::clock::Moment;
 use crate::config::{CheckId, Config, ServerId, ServiceId, VirtualService};
-use crate::health::{self, Others, Reading, Rules, State, Streak};
+use crate::health::{Flaps, State, Streak};
 use crate::host::HostEvent;
 use crate::kernel::{KernelError, VirtualServers};
 use crate::operate::journal::{Event, Journal};
-use crate::policy::Pool;
-use crate::reconcile;
-use crate::table::Table;
+use crate::policy;
+use crate::table::{ServiceKey, Table};
 
 use record::Intents;
 use wishes::Wishes;
@@ -35,12 +42,20 @@ use wishes::Wishes;
 /// What one check found on one server.
 #[derive(Debug)]
 pub struct Report {
-    /// The server.
-    pub server: ServerId,
-    /// The check.
-    pub check: CheckId,
+    /// The server, by its name: indices change with a reload, and a check may be under way.
+    pub server: Arc<str>,
+    /// The check, by its name.
+    pub check: Arc<str>,
     /// What it found.
     pub verdict: Verdict,
+}
+
+/// A report on a server and a check of the present configuration.
+#[derive(Clone, Copy)]
+pub(crate) struct Told<'a> {
+    server: ServerId,
+    check: CheckId,
+    verdict: &'a Verdict,
 }
 
 /// What an event or a step is about.
@@ -84,20 +99,28 @@ pub struct Records {
     pub journal: Journal,
 }
 
+/// One check on one server.
+type ProbeKey = (ServerId, CheckId);
+
 /// A running director.
 pub struct Director {
     config: Config,
     kernel: Box<dyn VirtualServers>,
     records: Records,
-    probes: BTreeMap<(ServerId, CheckId), Probed>,
+    probes: BTreeMap<ProbeKey, Probed>,
     services: Vec<ServiceState>,
     management: Vec<management::ManagementService>,
+    /// What the maintenance folder takes out, with its reasons.
+    in_maintenance: BTreeMap<String, String>,
     table: Table,
+    /// Destinations on their way out that had no connections when last counted.
+    idle: BTreeSet<(ServiceKey, SocketAddr)>,
     fingerprint: Option<String>,
     table_error: Option<String>,
     noted_error: Option<String>,
     host_problems: BTreeMap<String, String>,
-    started: Moment,
+    /// The wall clock at the beginning, for deadlines that outlive this process.
+    epoch: SystemTime,
 }
 
 /// What is known from one check on one server.
@@ -112,10 +135,44 @@ struct Probed {
 /// What is known of one service; the servers in the order of the configuration.
 #[derive(Debug, Default)]
 struct ServiceState {
-    servers: Vec<State>,
-    wanted: Vec<u32>,
-    pool: Pool,
+    members: Vec<Member>,
+    memory: policy::Memory,
     adopted: bool,
+    /// It was not in the table when this director first looked, at that moment.
+    created: Option<Moment>,
+}
+
+/// A server in a service.
+#[derive(Debug)]
+struct Member {
+    state: State,
+    /// The weight that was last decided.
+    wanted: u32,
+    /// When this director first knew of it.
+    since: Moment,
+    flaps: Flaps,
+}
+
+impl Member {
+    fn new(state: State, now: Moment) -> Self {
+        Self {
+            state,
+            wanted: 0,
+            since: now,
+            flaps: Flaps::default(),
+        }
+    }
+}
+
+impl ServiceState {
+    fn new(service: &VirtualService, now: Moment) -> Self {
+        Self {
+            members: (service.servers.iter())
+                .map(|_| Member::new(first_state(service), now))
+                .collect(),
+            ..Self::default()
+        }
+    }
 }
 
 impl Director {
@@ -130,14 +187,9 @@ impl Director {
         records: Records,
         now: Moment,
     ) -> Result<Self, KernelError> {
-        let services = config
-            .services
-            .iter()
-            .map(|service| ServiceState {
-                servers: vec![first_state(service); service.servers.len()],
-                wanted: vec![0; service.servers.len()],
-                ..ServiceState::default()
-            })
+        let services = config.services.iter();
+        let services = services
+            .map(|service| ServiceState::new(service, now))
             .collect();
         let mut director = Self {
             management: management::of(&config),
@@ -147,11 +199,13 @@ impl Director {
             probes: BTreeMap::new(),
             services,
             table: Table::new(),
+            idle: BTreeSet::new(),
             fingerprint: None,
             table_error: None,
             noted_error: None,
             host_problems: BTreeMap::new(),
-            started: now,
+            in_maintenance: BTreeMap::new(),
+            epoch: SystemTime::now(),
         };
         director.note_start();
         director.reread(now)?;
@@ -164,36 +218,14 @@ impl Director {
         &self.config
     }
 
-    /// Takes one check's result in and carries out what follows from it.
-    pub fn take(&mut self, report: &Report, now: Moment) {
-        let reading = Reading::from(&report.verdict);
-        let probed = self
-            .probes
-            .entry((report.server, report.check))
-            .or_default();
-        probed.streak = probed.streak.after(reading, now);
-        probed.stale = false;
-        let before = probed.last.replace((now, report.verdict.clone()));
-        let before = before.map(|(_, verdict)| (verdict.condition, verdict.kind));
-        let same = before == Some((report.verdict.condition, report.verdict.kind));
-        let rules = self.config.checks[report.check.0].rules;
-        probed.tale = probed.tale.after(before.is_some(), same, rules);
-        let tale = probed.tale;
-        self.note_verdict(report, tale);
-        for service in self.concerned(report) {
-            self.judge(service, report);
-            self.converge(service, &[], now);
-        }
-        self.records.journal.flush();
-    }
-
     /// Compares the table with what we left there, and looks for checks that fell silent.
     pub fn tick(&mut self, now: Moment) {
         self.find_stale(now);
+        self.attend_to_departures(now);
         let fingerprint = self.kernel.fingerprint();
         let unchanged = fingerprint.is_some() && fingerprint == self.fingerprint;
         if unchanged && self.table_error.is_none() {
-            self.converge_unjudged(now);
+            self.converge_by_time(now);
         } else if let Err(error) = self.reread(now) {
             self.note_table_error(About::default(), error.to_string());
         }
@@ -220,113 +252,48 @@ impl Director {
         self.records.journal.flush();
     }
 
-    /// Notes that a reload was asked for and did not happen.
-    pub fn refuse_reload(&mut self, reason: &str) {
-        self.note(Event::ReloadRefused, About::default(), reason.to_owned());
-        self.records.journal.flush();
-    }
-
     fn reread(&mut self, now: Moment) -> Result<(), KernelError> {
         let fingerprint = self.kernel.fingerprint();
         let before = std::mem::replace(&mut self.table, self.kernel.dump()?);
         self.fingerprint = fingerprint;
         self.noted_error = self.table_error.take();
-        self.adopt();
+        self.adopt(now);
         self.delete_abandoned();
         self.converge_management(&before);
-        for service in (0..self.services.len()).map(ServiceId) {
-            let losses = self.losses(service, &before);
+        for service in self.service_ids() {
+            let key = self.config.services[service.0].key;
+            let losses = self.losses(key, &self.wanted(service), &before);
             self.converge(service, &losses, now);
         }
         Ok(())
     }
 
-    /// What somebody took from a service of ours since the last reading.
-    fn losses(&self, service: ServiceId, before: &Table) -> Vec<String> {
-        let key = self.config.services[service.0].key;
-        match before.get(&key) {
-            Some(known) => reconcile::losses(&self.wanted(service), known, self.table.get(&key)),
-            None => Vec::new(),
-        }
-    }
-
-    /// An unjudged server may become overdue by time alone.
-    fn converge_unjudged(&mut self, now: Moment) {
-        for service in (0..self.services.len()).map(ServiceId) {
-            if self.services[service.0].servers.contains(&State::Unknown) {
+    /// An unjudged server may become overdue, and a ramp goes on, by time alone.
+    fn converge_by_time(&mut self, now: Moment) {
+        for service in self.service_ids() {
+            let state = &self.services[service.0];
+            let unjudged = state.members.iter().any(|m| m.state == State::Unknown);
+            if unjudged || !state.memory.ramps.is_empty() {
                 self.converge(service, &[], now);
             }
         }
     }
 
-    /// The services that a report is about.
-    fn concerned(&self, report: &Report) -> Vec<ServiceId> {
-        let concerns = |service: &crate::config::VirtualService| {
-            service.servers.contains(&report.server) && service.checks.contains(&report.check)
-        };
+    fn service_ids(&self) -> impl Iterator<Item = ServiceId> + use<> {
+        (0..self.services.len()).map(ServiceId)
+    }
+
+    /// The services that a server is in, with its position there.
+    fn memberships(&self, server: ServerId) -> Vec<(ServiceId, usize)> {
         let services = self.config.services.iter().enumerate();
-        services
-            .filter(|(_, service)| concerns(service))
-            .map(|(at, _)| ServiceId(at))
-            .collect()
-    }
-
-    fn judge(&mut self, service: ServiceId, report: &Report) {
-        let members = &self.config.services[service.0].servers;
-        let Some(at) = members.iter().position(|member| *member == report.server) else {
-            return;
+        let membership = |(id, service): (usize, &VirtualService)| {
+            let at = service
+                .servers
+                .iter()
+                .position(|member| *member == server)?;
+            Some((ServiceId(id), at))
         };
-        let checks = self.streaks(service, report.server);
-        let before = self.services[service.0].servers[at];
-        let next = health::judge(before, &checks, self.others(service, at));
-        self.services[service.0].servers[at] = next;
-        if next != before {
-            self.note_health(service, report, next);
-        }
-    }
-
-    /// The streaks of a service's checks on one server.
-    fn streaks(&self, service: ServiceId, server: ServerId) -> Vec<(Streak, Rules)> {
-        let streak = |check: &CheckId| {
-            let probed = self.probes.get(&(server, *check));
-            let streak = probed.map(|probed| probed.streak).unwrap_or_default();
-            (streak, self.config.checks[check.0].rules)
-        };
-        self.config.services[service.0]
-            .checks
-            .iter()
-            .map(streak)
-            .collect()
-    }
-
-    fn others(&self, service: ServiceId, at: usize) -> Others {
-        let candidates = self.candidates(service, self.started);
-        let serve = candidates
-            .iter()
-            .enumerate()
-            .any(|(other, c)| other != at && c.serves());
-        if serve {
-            Others::Serve
-        } else {
-            Others::NoneServes
-        }
-    }
-
-    fn find_stale(&mut self, now: Moment) {
-        let mut fallen_silent = Vec::new();
-        for ((server, check), probed) in &mut self.probes {
-            let limit = self.config.checks[check.0].stale_after;
-            let Some((last, _)) = probed.last else {
-                continue;
-            };
-            if !probed.stale && now.since(last) > limit {
-                probed.stale = true;
-                fallen_silent.push((*server, *check, now.since(last)));
-            }
-        }
-        for (server, check, silence) in fallen_silent {
-            self.note_stale(server, check, silence);
-        }
+        services.filter_map(membership).collect()
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::{About, Director, Report};
+use super::{About, Director, Told};
 use crate::config::{CheckId, ServerId, ServiceId};
 use crate::health::{Rules, State};
 use crate::operate::evidence;
@@ -75,7 +75,7 @@ impl Director {
 
     /// Notes a verdict that differs from the last one with all its evidence, and the first ones
     /// after it in short: streaks are made of them.
-    pub(super) fn note_verdict(&mut self, report: &Report, tale: Tale) {
+    pub(super) fn note_verdict(&mut self, report: Told<'_>, tale: Tale) {
         let event = match tale.repeats {
             0 => Event::Verdict,
             repeats if repeats <= tale.most => Event::Reading,
@@ -83,14 +83,14 @@ impl Director {
         };
         let check = &self.config.checks[report.check.0].name;
         let facts = match event {
-            Event::Verdict => evidence::full(check, &report.verdict),
-            _ => evidence::short(check, &report.verdict),
+            Event::Verdict => evidence::full(check, report.verdict),
+            _ => evidence::short(check, report.verdict),
         };
         let reason = format!("check {check}: {}", report.verdict.summary);
         self.note_with(event, About::server(report.server), reason, facts);
     }
 
-    pub(super) fn note_health(&mut self, service: ServiceId, report: &Report, state: State) {
+    pub(super) fn note_health(&mut self, service: ServiceId, report: Told<'_>, state: State) {
         let event = match state {
             State::Up => Event::ServerUp,
             State::Down => Event::ServerDown,

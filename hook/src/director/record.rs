@@ -66,7 +66,7 @@ enum Phase {
     Acknowledged,
     /// We are about to create this service.
     Created,
-    /// This service is gone.
+    /// This service, or this destination of another configuration, is gone.
     Deleted,
 }
 
@@ -95,8 +95,8 @@ pub struct TableIdentity {
 #[derive(Debug)]
 pub struct Intents {
     identity: TableIdentity,
-    path: PathBuf,
-    file: File,
+    /// `None` for a record that dies with this process.
+    file: Option<(PathBuf, File)>,
     lines: usize,
     entries: BTreeMap<Target, Entry>,
     created: BTreeSet<Target>,
@@ -130,12 +130,22 @@ impl Intents {
         let file = rewrite(path, &identity, &entries, &created)?;
         Ok(Self {
             identity,
-            path: path.to_owned(),
-            file,
+            file: Some((path.to_owned(), file)),
             lines: 0,
             entries,
             created,
         })
+    }
+
+    /// A record without a file, for a table that dies with this process.
+    pub fn in_memory(identity: TableIdentity) -> Self {
+        Self {
+            identity,
+            file: None,
+            lines: 0,
+            entries: BTreeMap::new(),
+            created: BTreeSet::new(),
+        }
     }
 
     /// What is on record for a destination.
@@ -172,7 +182,8 @@ impl Intents {
         self.append(service, 0, Phase::Created)
     }
 
-    /// Notes that a virtual service is gone.
+    /// Notes that a virtual service is gone, or a destination that the configuration does not name:
+    /// whoever makes it anew is not us.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -182,11 +193,13 @@ impl Intents {
 
     fn append(&mut self, target: &str, weight: u32, state: Phase) -> io::Result<()> {
         let line = self.identity.line(target, weight, state);
-        self.file.write_all(render(&line)?.as_bytes())?;
+        if let Some((_, file)) = &mut self.file {
+            file.write_all(render(&line)?.as_bytes())?;
+        }
         take(&mut self.entries, &mut self.created, &line);
         self.lines += 1;
-        if self.lines > COMPACT_AFTER {
-            self.file = rewrite(&self.path, &self.identity, &self.entries, &self.created)?;
+        if let (Some((path, file)), true) = (&mut self.file, self.lines > COMPACT_AFTER) {
+            *file = rewrite(path, &self.identity, &self.entries, &self.created)?;
             self.lines = 0;
         }
         Ok(())
@@ -216,6 +229,8 @@ fn take(entries: &mut BTreeMap<Target, Entry>, created: &mut BTreeSet<Target>, l
         }
         Phase::Deleted => {
             created.remove(&line.target);
+            let of_service = format!("{}/", line.target);
+            entries.retain(|at, _| *at != line.target && !at.starts_with(&of_service));
         }
         Phase::Pending | Phase::Acknowledged => {
             entries.entry(line.target.clone()).or_default().take(line);

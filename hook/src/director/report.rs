@@ -3,15 +3,20 @@
 use std::collections::BTreeMap;
 
 use super::Director;
-use crate::config::{ServerId, ServiceId};
-use crate::operate::status::{ServerStatus, ServiceStatus, Status};
-use crate::policy::Pool;
+use super::operator::clock_time;
+use super::wishes::Signed;
+use crate::clock::Moment;
+use crate::config::{CheckId, ServerId, ServiceId};
+use crate::operate::status::{
+    ServerStatus, ServiceStatus, SorryStatus, Status, WishDetail, WishStatus,
+};
+use crate::policy::{self, Pool, Standing};
 use crate::reconcile;
 use crate::table::{Connections, ServiceKey};
 
 impl Director {
     /// The state of everything; connections are counted anew, if the table can be read.
-    pub fn status(&mut self) -> Status {
+    pub fn status(&mut self, now: Moment) -> Status {
         if let Ok(table) = self.kernel.dump() {
             self.count_connections(&table);
         }
@@ -21,14 +26,15 @@ impl Director {
             config_digest: self.config.digest.clone(),
             table_error: self.table_error.clone(),
             host_problems: self.host_problems.clone(),
-            services: (0..self.services.len())
-                .map(|id| self.service_status(ServiceId(id)))
+            services: self
+                .service_ids()
+                .map(|id| self.service_status(id, now))
                 .collect(),
         }
     }
 
     /// Takes the counts alone: what else differs is for the next tick to find and put right.
-    fn count_connections(&mut self, table: &crate::table::Table) {
+    pub(super) fn count_connections(&mut self, table: &crate::table::Table) {
         for (key, service) in &mut self.table {
             for (address, destination) in &mut service.destinations {
                 let counted = table
@@ -40,9 +46,10 @@ impl Director {
         }
     }
 
-    fn service_status(&self, id: ServiceId) -> ServiceStatus {
+    fn service_status(&self, id: ServiceId, now: Moment) -> ServiceStatus {
         let service = &self.config.services[id.0];
         let state = &self.services[id.0];
+        let sorry = service.sorry_server;
         let wanted = self.wanted(id);
         let foreign = reconcile::foreign(&wanted, self.table.get(&service.key));
         ServiceStatus {
@@ -54,38 +61,109 @@ impl Director {
             },
             scheduler: service.settings.scheduler.clone(),
             persistence: service.settings.persistence,
-            fail_open: matches!(state.pool, Pool::FailOpen(_)),
+            fail_open: matches!(state.memory.pool, Pool::FailOpen(_)),
+            sorry_server: self.sorry_status(id),
             servers: (0..service.servers.len())
-                .map(|at| self.server_status(id, at))
+                .map(|at| self.server_status(id, at, now))
+                .collect(),
+            leaving: self
+                .leaving(id, &self.table)
+                .into_iter()
+                .filter(|(at, _)| !sorry.is_some_and(|sorry| sorry.destination == *at))
+                .map(|(at, _)| at.to_string())
                 .collect(),
             foreign: foreign.map(|destination| destination.to_string()).collect(),
         }
     }
 
-    fn server_status(&self, service: ServiceId, at: usize) -> ServerStatus {
+    fn sorry_status(&self, id: ServiceId) -> Option<SorryStatus> {
+        let service = &self.config.services[id.0];
+        let destination = service.sorry_server?.destination;
+        let found = self.table.get(&service.key);
+        let found = found.and_then(|found| found.destinations.get(&destination));
+        Some(SorryStatus {
+            address: destination.to_string(),
+            serves: matches!(self.services[id.0].memory.pool, Pool::Sorry(_)),
+            weight_kernel: found.map(|found| found.settings.weight),
+            active: found.map_or(0, |found| found.connections.active),
+        })
+    }
+
+    fn server_status(&self, service: ServiceId, at: usize, now: Moment) -> ServerStatus {
         let server = self.config.services[service.0].servers[at];
         let connections = self.connections(service, server);
+        let member = &self.services[service.0].members[at];
         ServerStatus {
             name: self.config.servers[server.0].name.clone(),
             address: self.config.servers[server.0].address.to_string(),
-            health: self.services[service.0].servers[at].name().to_owned(),
-            weight_wanted: self.services[service.0].wanted[at],
+            health: member.state.name().to_owned(),
+            weight_wanted: member.wanted,
             weight_kernel: self.found_weight(service, server),
-            wish: self.records.wishes.weight(&self.target(service, server)),
+            ramping: self.services[service.0].memory.ramps.contains_key(&at),
+            rise_factor: self.flap_factor(service, at, now),
+            wish: self.wish_status(service, server),
+            wish_detail: self.wish_detail(service, server),
             active: connections.active,
             inactive: connections.inactive,
             checks: self.last_verdicts(service, server),
-            stale: self.stale_checks(service, server),
+            stale: self.checks_where(service, |check| {
+                let probed = self.probes.get(&(server, check));
+                probed.is_some_and(|probed| probed.stale)
+            }),
+            not_judged: self
+                .checks_where(service, |check| self.hindrance((server, check)).is_some()),
         }
     }
 
-    fn connections(&self, service: ServiceId, server: ServerId) -> Connections {
-        let service = &self.config.services[service.0];
-        let destination = self.config.destination(service, server);
-        let found = self
-            .table
-            .get(&service.key)
-            .and_then(|s| s.destinations.get(&destination));
+    fn wish_status(&self, service: ServiceId, server: ServerId) -> Option<WishStatus> {
+        let wish = self.wish(service, server);
+        let word = match wish.standing {
+            Standing::Disabled => "disable",
+            Standing::Drained => "drain",
+            Standing::Forced => "enable",
+            Standing::AsJudged => return wish.weight.map(WishStatus::Weight),
+        };
+        Some(WishStatus::Stand(word.to_owned()))
+    }
+
+    /// Who wished it, why, and until when.
+    fn wish_detail(&self, service: ServiceId, server: ServerId) -> Option<WishDetail> {
+        let wish = self.wish(service, server);
+        if wish == policy::Wish::default() {
+            return None;
+        }
+        let asked = self.records.wishes.of(&self.config.servers[server.0].name);
+        let stand = asked.and_then(|asked| asked.stand.as_ref());
+        let stand = stand.filter(|stand| stand.wish.standing() == wish.standing);
+        if let Some(stand) = stand {
+            return Some(WishDetail {
+                until: stand.wish.until().map(clock_time),
+                ..WishDetail::signed(stand)
+            });
+        }
+        if let Some((file, reason)) = self.maintenance_in(service, server) {
+            return Some(WishDetail {
+                author: format!("maintenance folder, file {file}"),
+                reason: Some(reason.to_owned()).filter(|reason| !reason.is_empty()),
+                since: None,
+                until: None,
+            });
+        }
+        let weight = asked.and_then(|asked| asked.weight.as_ref());
+        let weight = weight.filter(|weight| Some(weight.wish.weight) == wish.weight);
+        Some(match weight {
+            Some(weight) => WishDetail::signed(weight),
+            None => WishDetail {
+                author: "by hand, in the table".to_owned(),
+                reason: None,
+                since: None,
+                until: None,
+            },
+        })
+    }
+
+    pub(super) fn connections(&self, service: ServiceId, server: ServerId) -> Connections {
+        let found = self.found(service, server);
         found
             .map(|destination| destination.connections)
             .unwrap_or_default()
@@ -105,15 +183,23 @@ impl Director {
         checks.filter_map(verdict).collect()
     }
 
-    fn stale_checks(&self, service: ServiceId, server: ServerId) -> Vec<String> {
+    /// The names of the checks of a service for which something holds.
+    fn checks_where(&self, service: ServiceId, holds: impl Fn(CheckId) -> bool) -> Vec<String> {
         let checks = self.config.services[service.0].checks.iter();
-        let stale = checks.filter(|check| {
-            self.probes
-                .get(&(server, **check))
-                .is_some_and(|probed| probed.stale)
-        });
-        stale
+        checks
+            .filter(|check| holds(**check))
             .map(|check| self.config.checks[check.0].name.clone())
             .collect()
+    }
+}
+
+impl WishDetail {
+    fn signed<T>(wish: &Signed<T>) -> Self {
+        Self {
+            author: wish.author.clone(),
+            reason: wish.reason.clone(),
+            since: Some(clock_time(wish.since)),
+            until: None,
+        }
     }
 }

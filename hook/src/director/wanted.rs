@@ -2,15 +2,16 @@
 
 use std::net::SocketAddr;
 
-use super::record::{Entry, Intents};
+use super::record::{Entry, Intents, Origin};
 use super::wishes::Wishes;
 use super::{Director, management};
 use crate::clock::Moment;
 use crate::config::{Config, OnFailure, ServerId, ServiceId, VirtualService};
 use crate::kernel::KernelError;
 use crate::operate::plan;
+use crate::policy::Pool;
 use crate::reconcile::{self, WantedDestination, WantedService};
-use crate::table::{Service, ServiceKey, Step, Table};
+use crate::table::{Destination, Service, ServiceKey, Step, Table};
 
 impl Director {
     /// The steps that are left to do for every service, from a fresh reading of the table.
@@ -19,20 +20,91 @@ impl Director {
     /// The table cannot be read.
     pub fn pending(&mut self, now: Moment) -> Result<Vec<Step>, KernelError> {
         let found = self.kernel.dump()?;
-        let services = (0..self.services.len()).map(ServiceId);
         let management = management::steps(&self.management, &found);
-        Ok(services
+        Ok(self
+            .service_ids()
             .flat_map(|id| {
-                let wanted = wanted(
-                    &self.config.services[id.0],
-                    &self.decide(id, now).weights,
-                    |server| self.config.destination(&self.config.services[id.0], server),
-                );
+                let decision = self.decide(id, now);
+                let wanted = self.wanted_of(id, &decision.weights, decision.sorry(), &found);
                 reconcile::steps(self.config.services[id.0].key, &wanted, &found)
             })
             .chain(management)
             .chain(abandoned(&self.config, &self.records.intents, &found))
             .collect())
+    }
+
+    /// A service as it was last decided.
+    pub(super) fn wanted(&self, id: ServiceId) -> WantedService {
+        let state = &self.services[id.0];
+        let weights: Vec<u32> = state.members.iter().map(|member| member.wanted).collect();
+        let sorry = matches!(state.memory.pool, Pool::Sorry(_));
+        self.wanted_of(id, &weights, sorry, &self.table)
+    }
+
+    fn wanted_of(
+        &self,
+        id: ServiceId,
+        weights: &[u32],
+        sorry: bool,
+        found: &Table,
+    ) -> WantedService {
+        let service = &self.config.services[id.0];
+        let mut wanted = wanted(service, weights, |server| {
+            self.config.destination(service, server)
+        });
+        if let (true, Some(sorry)) = (sorry, service.sorry_server) {
+            let serving = WantedDestination {
+                forward: sorry.forward,
+                weight: 1,
+            };
+            wanted.destinations.insert(sorry.destination, serving);
+        }
+        // Before anybody else serves, who leaves goes on serving.
+        if wanted.destinations.values().any(|there| there.weight > 0) {
+            for (at, there) in self.leaving(id, found) {
+                let forward = there.settings.forward;
+                let quiesced = WantedDestination { forward, weight: 0 };
+                let idle = self.idle.contains(&(service.key, at));
+                if wanted.destinations.contains_key(&at) {
+                    continue;
+                }
+                if idle || service.on_failure == OnFailure::Remove {
+                    wanted.removed.insert(at);
+                } else {
+                    wanted.destinations.insert(at, quiesced);
+                }
+            }
+        }
+        wanted
+    }
+
+    /// Destinations that were ours and that the configuration does not name, or not for now: servers
+    /// that a reload took out, a sorry server after its work. One whose weight somebody else set is
+    /// no longer ours.
+    pub(super) fn leaving<'a>(
+        &self,
+        id: ServiceId,
+        found: &'a Table,
+    ) -> Vec<(SocketAddr, &'a Destination)> {
+        let service = &self.config.services[id.0];
+        let Some(there) = found.get(&service.key) else {
+            return Vec::new();
+        };
+        let named = |at: &SocketAddr| {
+            let members = service.servers.iter();
+            members
+                .map(|server| self.config.destination(service, *server))
+                .any(|member| member == *at)
+        };
+        let ours = |at: &SocketAddr, there: &Destination| {
+            let entry = self.records.intents.entry(&plan::target(service.key, *at));
+            entry.origin(there.settings.weight) == Origin::Ours
+        };
+        let destinations = there.destinations.iter();
+        destinations
+            .filter(|(at, there)| !named(at) && ours(at, there))
+            .map(|(at, there)| (*at, there))
+            .collect()
     }
 }
 
@@ -71,10 +143,17 @@ pub(crate) fn wanted(
 
 /// The steps that a bare table needs when every server is healthy.
 pub fn plan_for_healthy(config: &Config, wishes: &Wishes, found: &Table) -> Vec<Step> {
-    let weight = |key: ServiceKey, destination: SocketAddr, nominal: u32| {
-        wishes
-            .weight(&plan::target(key, destination))
-            .unwrap_or(nominal)
+    let weight = |service: &VirtualService, id: &ServerId| {
+        let server = &config.servers[id.0];
+        let target = plan::target(service.key, config.destination(service, *id));
+        let stand = wishes
+            .of(&server.name)
+            .and_then(|asked| asked.stand.as_ref());
+        if stand.is_some_and(|stand| stand.wish.standing().is_out()) {
+            return 0;
+        }
+        let wished = wishes.weight(&server.name, &target);
+        wished.unwrap_or(server.weight)
     };
     config
         .services
@@ -83,10 +162,7 @@ pub fn plan_for_healthy(config: &Config, wishes: &Wishes, found: &Table) -> Vec<
             let weights: Vec<u32> = service
                 .servers
                 .iter()
-                .map(|id| {
-                    let destination = config.destination(service, *id);
-                    weight(service.key, destination, config.servers[id.0].weight)
-                })
+                .map(|id| weight(service, id))
                 .collect();
             let wanted = wanted(service, &weights, |id| config.destination(service, id));
             reconcile::steps(service.key, &wanted, found)

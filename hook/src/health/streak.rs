@@ -20,6 +20,8 @@ pub enum Reading {
     Success,
     /// It does not.
     Failure,
+    /// It does not: nobody listens there, and its own machine says so.
+    Refusal,
     /// It says that it is in maintenance: believed at once.
     Maintenance,
     /// It looks like maintenance: believed after `fall` readings.
@@ -34,6 +36,7 @@ impl From<&Verdict> for Reading {
             (Condition::Healthy | Condition::Degraded, _) => Self::Success,
             (Condition::Maintenance, Kind::Maintenance) => Self::Maintenance,
             (Condition::Maintenance, _) => Self::InferredMaintenance,
+            (Condition::Failed, Kind::TcpRefused) => Self::Refusal,
             (Condition::Failed, _) => Self::Failure,
             (Condition::Unknown, _) => Self::Nothing,
         }
@@ -95,13 +98,14 @@ impl Streak {
             && !self.says_maintenance(rules)
     }
 
-    pub(super) fn has_risen(&self, rules: &Rules) -> bool {
-        self.successes() >= rules.rise
+    /// Whether the last reading that counted was a refused connection.
+    pub fn is_refused(&self) -> bool {
+        self.run.is_some_and(|run| run.reading == Reading::Refusal)
     }
 
     pub(super) fn says_down(&self, rules: &Rules) -> bool {
         self.run
-            .is_some_and(|run| run.reading == Reading::Failure && run.length >= rules.fall)
+            .is_some_and(|run| run.is_failure() && run.length >= rules.fall)
     }
 
     pub(super) fn says_maintenance(&self, rules: &Rules) -> bool {
@@ -119,7 +123,14 @@ impl Run {
     fn is_against(&self) -> bool {
         matches!(
             self.reading,
-            Reading::Failure | Reading::Maintenance | Reading::InferredMaintenance
+            Reading::Failure
+                | Reading::Refusal
+                | Reading::Maintenance
+                | Reading::InferredMaintenance
         )
+    }
+
+    fn is_failure(&self) -> bool {
+        matches!(self.reading, Reading::Failure | Reading::Refusal)
     }
 }

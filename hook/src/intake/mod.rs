@@ -4,58 +4,105 @@ mod exec;
 mod real_path;
 mod tcp;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use shared::deadline::Deadline;
 use shared::dial::Target;
 use shared::verdict::Verdict;
 use tokio::sync::mpsc::Sender;
+use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::clock::Clock;
-use crate::config::{Check, CheckId, Config, Probe, Server, ServerId};
+use crate::config::{Check, Config, Probe, Server};
 use crate::director::Report;
 use crate::health::{Reading, Streak};
 
-/// Starts every check on every server that some service needs it for. The first runs are spread,
-/// so that many checks do not all start at once.
-pub fn start(config: &Config, reports: &Sender<Report>, clock: Clock) {
-    for (at, (server, check)) in needed(config).into_iter().enumerate() {
-        let task = Task {
-            ids: (server, check),
-            server: config.servers[server.0].clone(),
-            check: config.checks[check.0].on(&config.servers[server.0]),
-            reports: reports.clone(),
-            clock,
-        };
-        tokio::spawn(task.run(spread(
-            at,
-            task_count(config),
-            config.checks[check.0].interval,
-        )));
+/// The checks that are being run, each on one server, by their names.
+pub struct Checks {
+    reports: Sender<Report>,
+    clock: Clock,
+    running: BTreeMap<Names, Running>,
+}
+
+/// Of a server and of a check: they outlive a reload.
+type Names = (Arc<str>, Arc<str>);
+
+struct Running {
+    server: Server,
+    check: Check,
+    task: AbortHandle,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.task.abort();
     }
 }
 
-fn needed(config: &Config) -> Vec<(ServerId, CheckId)> {
-    let mut needed: Vec<(ServerId, CheckId)> = config
-        .services
-        .iter()
-        .flat_map(|service| {
-            let pairs = |server: &ServerId| {
-                let server = *server;
-                service.checks.iter().map(move |check| (server, *check))
+impl Checks {
+    /// None yet. What they find goes to `reports`.
+    pub fn new(reports: Sender<Report>, clock: Clock) -> Self {
+        Self {
+            reports,
+            clock,
+            running: BTreeMap::new(),
+        }
+    }
+
+    /// Runs every check on every server that some service needs it for, and no other. One that is
+    /// the same as before goes on undisturbed; the first runs of others are spread, so that many
+    /// checks do not all start at once.
+    pub fn follow(&mut self, config: &Config) {
+        let needed = config.needed_checks();
+        let mut before = std::mem::take(&mut self.running);
+        for (at, (server, check)) in needed.iter().enumerate() {
+            let server = &config.servers[server.0];
+            let check = config.checks[check.0].on(server);
+            let names = (server.name.as_str().into(), check.name.as_str().into());
+            let running = match before.remove(&names) {
+                Some(running) if running.is(server, &check) => running,
+                _ => {
+                    let first = spread(at, needed.len(), check.interval);
+                    self.start(&names, server, check, first)
+                }
             };
-            service.servers.iter().flat_map(pairs)
-        })
-        .collect();
-    needed.sort_unstable();
-    needed.dedup();
-    needed
+            self.running.insert(names, running);
+        }
+    }
+
+    fn start(&self, names: &Names, server: &Server, check: Check, first: Duration) -> Running {
+        let task = Task {
+            names: names.clone(),
+            server: server.clone(),
+            check: check.clone(),
+            reports: self.reports.clone(),
+            clock: self.clock,
+        };
+        Running {
+            server: server.clone(),
+            check,
+            task: tokio::spawn(task.run(first)).abort_handle(),
+        }
+    }
 }
 
-fn task_count(config: &Config) -> usize {
-    needed(config).len().max(1)
+impl Running {
+    /// Whether this is that check on that server. Its weight is none of a check's business, and
+    /// what a check depends on is none of its own.
+    fn is(&self, server: &Server, check: &Check) -> bool {
+        let depends_on = self.check.depends_on.clone();
+        self.server.address == server.address
+            && self.server.name == server.name
+            && self.check
+                == Check {
+                    depends_on,
+                    ..check.clone()
+                }
+    }
 }
 
 /// When the first run of one of `count` checks begins: a few milliseconds apart while they are
@@ -66,7 +113,7 @@ fn spread(at: usize, count: usize, interval: Duration) -> Duration {
 }
 
 struct Task {
-    ids: (ServerId, CheckId),
+    names: Names,
     server: Server,
     check: Check,
     reports: Sender<Report>,
@@ -83,17 +130,13 @@ impl Task {
                 .await
                 .enforcing(&self.check.enforce);
             streak = streak.after(Reading::from(&verdict), self.clock.now());
-            let (server, check) = self.ids;
-            if self
-                .reports
-                .send(Report {
-                    server,
-                    check,
-                    verdict,
-                })
-                .await
-                .is_err()
-            {
+            let (server, check) = (self.names.0.clone(), self.names.1.clone());
+            let report = Report {
+                server,
+                check,
+                verdict,
+            };
+            if self.reports.send(report).await.is_err() {
                 return;
             }
             sleep_until(self.next(began, Instant::now(), &streak)).await;

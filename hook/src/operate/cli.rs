@@ -14,6 +14,7 @@ use super::export;
 use super::plan;
 use super::sessions;
 use super::status::Status;
+use super::wish;
 use crate::config::Config;
 use crate::config::import::{self, Format, Remark};
 use crate::director::plan_for_healthy;
@@ -57,6 +58,15 @@ enum Command {
     },
     /// Show the kernel's connections, by server
     Sessions,
+    /// Give a server no new connections; done when the old ones have ended, or at the deadline.
+    /// It stays out until it is enabled
+    Drain(wish::Drain),
+    /// Give a server no new connections until it is enabled
+    Disable(wish::Disable),
+    /// End a drain or `disable`: the server's health counts again
+    Enable(wish::Enable),
+    /// Give a server another weight than the configured one
+    Weight(wish::Weight),
     /// Write the set-up in another tool's words; needs no director and changes nothing
     Export {
         #[command(subcommand)]
@@ -140,10 +150,14 @@ fn carry_out(arguments: &Arguments) -> Result<ExitCode> {
     let config = Config::load(&arguments.config)?;
     match &arguments.command {
         Command::Import { .. } => Ok(ExitCode::SUCCESS),
-        Command::Run => crate::run::run(config).map(|()| ExitCode::SUCCESS),
+        Command::Run => crate::run::run(&arguments.config, config).map(|()| ExitCode::SUCCESS),
         Command::Verify => verify(arguments, &config),
         Command::Plan { json } => show_plan(&config, *json),
         Command::Sessions => show_sessions(&config),
+        Command::Drain(drain) => drain.carry_out(&config),
+        Command::Disable(disable) => disable.carry_out(&config),
+        Command::Enable(enable) => enable.carry_out(&config),
+        Command::Weight(weight) => weight.carry_out(&config),
         Command::Export { format } => show_export(&config, format),
         Command::Status { json, watch: false } => show_status(&config, *json),
         Command::Status { json, watch: true } => watch_status(&config, *json),
@@ -307,17 +321,20 @@ fn watch_status(config: &Config, json: bool) -> Result<ExitCode> {
 
 fn status_text(config: &Config, json: bool) -> Result<String> {
     let socket = &config.director.control;
-    let reply = control::ask(socket, &Request::Status).with_context(|| {
-        format!(
-            "no director answers on {}; is `governess run` running?",
-            socket.display()
-        )
-    })?;
+    let reply = control::ask(socket, &Request::Status).with_context(|| nobody_answers(socket))?;
     if json {
         return Ok(format!("{reply}\n"));
     }
     let status: Status = serde_json::from_value(reply).context("reading the director's answer")?;
     Ok(status.page())
+}
+
+/// What to say to somebody who asks a director that does not run.
+pub(super) fn nobody_answers(socket: &Path) -> String {
+    format!(
+        "no director answers on {}; is `governess run` running?",
+        socket.display()
+    )
 }
 
 fn say(text: &str) -> io::Result<()> {

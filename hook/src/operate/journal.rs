@@ -52,6 +52,14 @@ pub enum Event {
     FailOpen,
     /// Servers that work serve again.
     FailOpenEnded,
+    /// No server accepts connections; the sorry server serves.
+    SorryServer,
+    /// The sorry server serves no longer.
+    SorryServerEnded,
+    /// A drain is done: no connections are left, or its deadline has come.
+    Drained,
+    /// Another configuration is carried out from now on.
+    Reloaded,
     /// A check has not answered for too long.
     Stale,
     /// A reload was refused; nothing changed.

@@ -9,4 +9,5 @@ pub mod journal;
 pub mod plan;
 pub mod sessions;
 pub mod status;
-mod timestamp;
+pub(crate) mod timestamp;
+mod wish;

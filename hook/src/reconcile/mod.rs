@@ -46,7 +46,7 @@ pub fn steps(key: ServiceKey, wanted: &WantedService, found: &Table) -> Vec<Step
             continue;
         };
         let to = DestinationSettings {
-            forward: want.forward,
+            forward: forward(there.forward, want.forward),
             weight: want.weight,
             ..there
         };
@@ -67,6 +67,15 @@ pub fn steps(key: ServiceKey, wanted: &WantedService, found: &Table) -> Vec<Step
     steps.append(&mut losing);
     steps.extend(removals(key, wanted, found));
     steps
+}
+
+/// To an address of its own the kernel forwards locally, whatever it is told
+/// (`__ip_vs_update_dest` in `net/netfilter/ipvs/ip_vs_ctl.c`).
+fn forward(found: Forward, wanted: Forward) -> Forward {
+    match found {
+        Forward::Local => Forward::Local,
+        _ => wanted,
+    }
 }
 
 fn removals(key: ServiceKey, wanted: &WantedService, found: Option<&Service>) -> Vec<Step> {

@@ -4,7 +4,7 @@ use shared::threshold::Thresholds;
 use shared::tls::{DaysLeft, Expected};
 
 /// What is asked of the server.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Options {
     /// How far up the check goes.
     pub depth: Depth,
@@ -16,7 +16,7 @@ pub struct Options {
 }
 
 /// How far up the check goes; each step includes those before it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub enum Depth {
     /// To the X.224 Connection Confirm.
     #[default]
@@ -45,7 +45,7 @@ impl Depth {
 }
 
 /// What is asked of the TLS handshake.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tls {
     /// Advisory: the name that the certificate must be for; unset, any name will do.
     pub certificate_name: Option<Expected>,
@@ -54,7 +54,7 @@ pub struct Tls {
 }
 
 /// How many seconds the server's clock may differ from ours, whichever is ahead.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Skew(pub Thresholds);
 
 /// Degraded above 60 s; Failed above 300 s, the default of Kerberos (RFC 4120 section 1.6).

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use hook::clock::Clock;
-use hook::config::{CheckId, Config, ServerId};
+use hook::config::Config;
 use hook::director::record::Intents;
 use hook::director::wishes::Wishes;
 use hook::director::{Director, Records, Report};
@@ -71,7 +71,7 @@ pub(crate) fn measure() -> Outcome<Measured> {
 
     let clock = Clock::start();
     let mut director = start(clock)?;
-    for server in [ServerId(0), ServerId(1)] {
+    for server in ["ex1", "ex2"] {
         director.take(&report(server, &healthy), clock.now());
     }
     for command in [
@@ -87,7 +87,7 @@ pub(crate) fn measure() -> Outcome<Measured> {
     let mut ours = || {
         our_weight = 1 - our_weight;
         let verdict = if our_weight == 0 { &failed } else { &healthy };
-        let report = report(ServerId(0), verdict);
+        let report = report("ex1", verdict);
         let begun = Instant::now();
         director.take(&report, clock.now());
         let took = begun.elapsed();
@@ -166,10 +166,10 @@ fn check(rdp: &Rdp, behaviour: Behaviour, expected: Condition) -> Outcome<Verdic
     Err(format!("expected {expected:?}, the check says: {}", verdict.summary).into())
 }
 
-fn report(server: ServerId, verdict: &Verdict) -> Report {
+fn report(server: &str, verdict: &Verdict) -> Report {
     Report {
-        server,
-        check: CheckId(0),
+        server: server.into(),
+        check: "rdp".into(),
         verdict: verdict.clone(),
     }
 }

@@ -49,6 +49,7 @@ pub(super) fn judge(name: &Spanned<String>, check: &file::Check, faults: &mut Ve
             rise: number(faults, "rise", &check.rise, 1..=1000, 2),
         },
         enforce: enforce(&check.enforce, faults),
+        depends_on: Vec::new(),
     }
 }
 

@@ -27,23 +27,40 @@ pub(super) fn with_real_path(
         .iter()
         .filter_map(|server| Some(server.management.as_ref()?.vip.addr()));
     let vips: Vec<IpAddr> = fronts.chain(management).collect();
-    for service in services
-        .iter_mut()
-        .filter(|service| service.forward == Forward::Nat)
+    let behind = |service: &VirtualService| {
+        service.forward == Forward::Nat
+            && service
+                .servers
+                .iter()
+                .all(|id| gateway.contains(&servers[id.0].address))
+    };
+    let mut ports: Vec<u16> = Vec::new();
+    for port in services
+        .iter()
+        .filter(|service| behind(service))
+        .flat_map(|service| {
+            let keeps = |id: &super::super::ServerId| servers[id.0].port.is_none();
+            asked(service, &checks, service.servers.iter().all(keeps))
+        })
     {
-        let behind = |id: &super::super::ServerId| gateway.contains(&servers[id.0].address);
-        let keeps = |id: &super::super::ServerId| servers[id.0].port.is_none();
-        let ports = ports(service, &checks, service.servers.iter().all(keeps));
-        if service.servers.iter().all(behind) && !ports.is_empty() {
-            service.checks.push(CheckId(checks.len()));
-            checks.push(check(nat, gateway.addr(), ports, vips.clone()));
+        if !ports.contains(&port) {
+            ports.push(port);
         }
     }
+    ports.truncate(PORTS);
+    if ports.is_empty() {
+        return (checks, services);
+    }
+    // One for all services: the way of its answers is a property of the server.
+    for service in services.iter_mut().filter(|service| behind(service)) {
+        service.checks.push(CheckId(checks.len()));
+    }
+    checks.push(check(nat, gateway.addr(), ports, vips));
     (checks, services)
 }
 
 /// The service's own first port where its servers listen on it, and those that its checks ask.
-fn ports(service: &VirtualService, checks: &[Check], members_keep_it: bool) -> Vec<u16> {
+fn asked(service: &VirtualService, checks: &[Check], members_keep_it: bool) -> Vec<u16> {
     let own = service
         .front
         .iter()
@@ -57,9 +74,7 @@ fn ports(service: &VirtualService, checks: &[Check], members_keep_it: bool) -> V
             Probe::Tcp(ref tcp) => tcp.port,
             Probe::Exec(_) | Probe::RealPath(_) => None,
         });
-    let mut ports: Vec<u16> = own.chain(addressed).chain(checked).take(PORTS).collect();
-    ports.dedup();
-    ports
+    own.chain(addressed).chain(checked).collect()
 }
 
 fn check(nat: &Nat, gateway: IpAddr, ports: Vec<u16>, vips: Vec<IpAddr>) -> Check {
@@ -79,5 +94,6 @@ fn check(nat: &Nat, gateway: IpAddr, ports: Vec<u16>, vips: Vec<IpAddr>) -> Chec
         stale_after: interval * 3,
         rules: Rules { fall: 3, rise: 2 },
         enforce: Vec::new(),
+        depends_on: Vec::new(),
     }
 }

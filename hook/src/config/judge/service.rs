@@ -10,7 +10,7 @@ use toml::Spanned;
 use super::super::fault::{Fault, nearest};
 use super::super::file::{self, Named, Placed};
 use super::super::{OnFailure, SCHEDULERS, Server, ServerId, VirtualService, duration};
-use super::{Names, address, not_yet, number, word};
+use super::{Names, address, gentle, not_yet, number, optional_time, word};
 use crate::table::{
     Family, Forward, ONE_PACKET, Protocol, SCHEDULER_FLAGS, ServiceKey, ServiceSettings,
 };
@@ -49,13 +49,7 @@ fn judge_one(
     servers: &[Server],
     faults: &mut Vec<Fault>,
 ) -> Option<VirtualService> {
-    for (key, value) in [
-        ("udp", &service.udp),
-        ("sorry_server", &service.sorry_server),
-        ("slow_start", &service.slow_start),
-    ] {
-        not_yet(faults, key, value);
-    }
+    not_yet(faults, "udp", &service.udp);
     let members = listed(name, "servers", &service.servers, &names.servers, faults);
     let checks = match &service.checks {
         // Written down, not forgotten: nothing is asked, and the servers always serve.
@@ -77,7 +71,13 @@ fn judge_one(
         );
         faults.push(Fault::at(name.span(), message).suggest("NAT does not translate IPv4 to IPv6"));
     }
+    let check_weights = gentle::check_weights(service, &checks, names, faults);
     Some(VirtualService {
+        require: gentle::require(service, &checks, &check_weights, faults),
+        check_weights,
+        sorry_server: gentle::sorry_server(service, key, &members, servers, faults),
+        slow_start: gentle::slow_start(service, &members, servers, faults),
+        flap_window: optional_time(faults, "flap_window", &service.flap_window),
         name: name.as_ref().clone(),
         key,
         front,
@@ -338,7 +338,11 @@ fn listed<Id: Copy + PartialEq>(
     found
 }
 
-fn undefined<'a>(key: &str, name: &Spanned<String>, known: impl Iterator<Item = &'a str>) -> Fault {
+pub(super) fn undefined<'a>(
+    key: &str,
+    name: &Spanned<String>,
+    known: impl Iterator<Item = &'a str>,
+) -> Fault {
     let section = format!("[{key}.{}]", name.as_ref());
     let message = format!("{key}: \"{}\" is not defined", name.as_ref());
     Fault::at(name.span(), message).suggest(match nearest(name.as_ref(), known) {

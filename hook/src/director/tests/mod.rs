@@ -1,3 +1,7 @@
+mod histories;
+mod operator;
+mod reload;
+
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -9,10 +13,10 @@ use super::*;
 use crate::config::Backend;
 use crate::kernel::backend;
 use crate::kernel::memory::Memory;
-use crate::operate::status::{ServerStatus, ServiceStatus};
+use crate::operate::status::{ServerStatus, ServiceStatus, WishStatus};
 use crate::table::{ServiceKey, Step};
 
-const CONFIG: &str = include_str!("../../../packaging/examples/x224.toml");
+const CONFIG: &str = include_str!("../../../../packaging/examples/x224.toml");
 
 /// A kernel that the test can look into and reach into, as an operator with ipvsadm would.
 #[derive(Clone, Default)]
@@ -122,6 +126,14 @@ impl Bench {
     }
 }
 
+fn weight_wish(weight: u32) -> Option<WishStatus> {
+    Some(WishStatus::Weight(weight))
+}
+
+fn word(word: &str) -> Option<WishStatus> {
+    Some(WishStatus::Stand(word.to_owned()))
+}
+
 /// A director and its clock: every call takes a second.
 struct Running {
     director: Director,
@@ -130,17 +142,28 @@ struct Running {
 
 impl Running {
     fn finds(&mut self, server: usize, condition: Condition) -> &mut Self {
-        let kind = if condition == Condition::Failed {
-            Kind::Silent
-        } else {
-            Kind::Ok
+        let kind = match condition {
+            Condition::Failed => Kind::Silent,
+            Condition::Maintenance => Kind::Maintenance,
+            _ => Kind::Ok,
         };
+        self.tells(0, server, condition, kind)
+    }
+
+    /// One reading of one check.
+    fn tells(
+        &mut self,
+        check: usize,
+        server: usize,
+        condition: Condition,
+        kind: Kind,
+    ) -> &mut Self {
         self.now = self.now + Duration::from_secs(1);
         let finding = Finding::new(condition, kind, "as the test says");
         let verdict = Verdict::new("x224", "10.0.1.1", Some(3389), finding);
         let report = Report {
-            server: ServerId(server),
-            check: CheckId(0),
+            server: self.director.config.servers[server].name.as_str().into(),
+            check: self.director.config.checks[check].name.as_str().into(),
             verdict,
         };
         self.director.take(&report, self.now);
@@ -166,7 +189,7 @@ impl Running {
     }
 
     fn service(&mut self) -> ServiceStatus {
-        self.director.status().services.remove(0)
+        self.director.status(self.now).services.remove(0)
     }
 
     fn server(&mut self, at: usize) -> ServerStatus {
@@ -306,7 +329,7 @@ fn a_weight_set_by_hand_is_a_wish_that_survives_checks_and_restarts() {
     bench.kernel.set_by_hand(0, 5);
     director.passes(2).works(0).fails(0).works(0);
     assert_eq!(bench.kernel.weights(), [5, 1]);
-    assert_eq!(director.server(0).wish, Some(5));
+    assert_eq!(director.server(0).wish, weight_wish(5));
     drop(director);
     let mut again = bench.director();
     again.both_up();
@@ -328,7 +351,7 @@ fn a_server_drained_by_hand_stays_drained_while_it_works() {
     director.passes(2).works(0).works(0).works(0);
     assert_eq!(
         (bench.kernel.weights(), director.server(0).wish),
-        (vec![0, 1], Some(0))
+        (vec![0, 1], weight_wish(0))
     );
 }
 
@@ -341,7 +364,7 @@ fn a_positive_weight_set_by_hand_does_not_revive_a_server_that_is_down() {
     director.passes(2);
     assert_eq!(
         (bench.kernel.weights(), director.server(0).wish),
-        (vec![0, 1], Some(4))
+        (vec![0, 1], weight_wish(4))
     );
     director.works(0).works(0);
     assert_eq!(bench.kernel.weights(), [4, 1]);
@@ -365,7 +388,11 @@ fn a_kernel_that_refuses_is_named_in_the_status_and_tried_again() {
     director.both_up();
     *bench.kernel.refuses.lock().unwrap() = true;
     director.fails(0).fails(0).fails(0).passes(2).passes(2);
-    let error = director.director.status().table_error.expect("an error");
+    let error = director
+        .director
+        .status(director.now)
+        .table_error
+        .expect("an error");
     assert!(error.contains("CAP_NET_ADMIN"), "{error}");
     assert_eq!(
         bench.events("step_failed"),
@@ -375,7 +402,7 @@ fn a_kernel_that_refuses_is_named_in_the_status_and_tried_again() {
     *bench.kernel.refuses.lock().unwrap() = false;
     director.passes(2);
     assert_eq!(bench.kernel.weights(), [0, 1]);
-    assert_eq!(director.director.status().table_error, None);
+    assert_eq!(director.director.status(director.now).table_error, None);
 }
 
 #[test]
@@ -425,7 +452,7 @@ fn services_of_others_are_never_touched() {
 #[test]
 fn a_management_service_leads_to_its_server_while_that_is_down_and_while_it_is_drained() {
     let bench = Bench::new();
-    let text = include_str!("../../../packaging/examples/original.toml");
+    let text = include_str!("../../../../packaging/examples/original.toml");
     let text = text
         .replace("gateway = ", "# ")
         .replace("masquerade = ", "# ");

@@ -1,0 +1,158 @@
+//! From reports to the health of servers.
+
+use super::{Director, ProbeKey, Report, Told};
+use crate::clock::Moment;
+use crate::config::{CheckId, ServerId, ServiceId};
+use crate::health::{self, Joining, Opinion, Reading, State, Streak};
+
+impl Director {
+    /// Takes one check's result in and carries out what follows from it. One about a server or a
+    /// check that a reload has removed is for nobody.
+    pub fn take(&mut self, report: &Report, now: Moment) {
+        let server = self.config.server_named(&report.server);
+        let check = self.config.check_named(&report.check);
+        if let (Some(server), Some(check)) = (server, check) {
+            let verdict = &report.verdict;
+            let told = Told {
+                server,
+                check,
+                verdict,
+            };
+            self.take_told(told, now);
+        }
+    }
+
+    fn take_told(&mut self, told: Told<'_>, now: Moment) {
+        let key = (told.server, told.check);
+        let reading = match self.hindrance(key) {
+            Some(_) => Reading::Nothing,
+            None => Reading::from(told.verdict),
+        };
+        let probed = self.probes.entry(key).or_default();
+        probed.streak = probed.streak.after(reading, now);
+        probed.stale = false;
+        let fails = probed.streak.failing_since().is_some();
+        let before = probed.last.replace((now, told.verdict.clone()));
+        let before = before.map(|(_, verdict)| (verdict.condition, verdict.kind));
+        let same = before == Some((told.verdict.condition, told.verdict.kind));
+        let rules = self.config.checks[told.check.0].rules;
+        probed.tale = probed.tale.after(before.is_some(), same, rules);
+        let tale = probed.tale;
+        self.note_verdict(told, tale);
+        if fails {
+            self.forgive_dependents(key);
+        }
+        for service in self.concerned(told) {
+            self.judge(service, told, now);
+            self.converge(service, &[], now);
+        }
+        self.records.journal.flush();
+    }
+
+    /// The check on the same server whose failure keeps this one from being judged.
+    pub(super) fn hindrance(&self, (server, check): ProbeKey) -> Option<CheckId> {
+        let fails = |other: &CheckId| {
+            let probed = self.probes.get(&(server, *other));
+            probed.is_some_and(|probed| probed.streak.failing_since().is_some())
+        };
+        let depends_on = &self.config.checks[check.0].depends_on;
+        depends_on.iter().copied().find(fails)
+    }
+
+    /// A streak against a server that was not decided when a check it depends on began to fail was
+    /// most likely the beginning of that same failure.
+    fn forgive_dependents(&mut self, (server, failing): ProbeKey) {
+        for (at, check) in self.config.checks.iter().enumerate() {
+            if !check.depends_on.contains(&failing) {
+                continue;
+            }
+            if let Some(probed) = self.probes.get_mut(&(server, CheckId(at)))
+                && probed.streak.is_undecided(&check.rules)
+            {
+                probed.streak = Streak::default();
+            }
+        }
+    }
+
+    /// The services that a report is about.
+    fn concerned(&self, told: Told<'_>) -> Vec<ServiceId> {
+        let concerns = |service: &crate::config::VirtualService| {
+            service.servers.contains(&told.server) && service.checks.contains(&told.check)
+        };
+        let services = self.config.services.iter().enumerate();
+        services
+            .filter(|(_, service)| concerns(service))
+            .map(|(at, _)| ServiceId(at))
+            .collect()
+    }
+
+    fn judge(&mut self, service: ServiceId, told: Told<'_>, now: Moment) {
+        let members = &self.config.services[service.0].servers;
+        let Some(at) = members.iter().position(|member| *member == told.server) else {
+            return;
+        };
+        let opinions = self.opinions(service, told.server);
+        let require = self.config.services[service.0].require;
+        let joining = self.joining(service, at, now);
+        let member = &mut self.services[service.0].members[at];
+        let next = health::judge(member.state, &opinions, require, joining);
+        let before = std::mem::replace(&mut member.state, next);
+        if next == before {
+            return;
+        }
+        if next == State::Down {
+            member.flaps.fell(now);
+        }
+        self.note_health(service, told, next);
+    }
+
+    /// What a service's checks have found on one server.
+    pub(super) fn opinions(&self, service: ServiceId, server: ServerId) -> Vec<Opinion> {
+        let service = &self.config.services[service.0];
+        let opinion = |check: &CheckId| {
+            let probed = self.probes.get(&(server, *check));
+            Opinion {
+                streak: probed.map(|probed| probed.streak).unwrap_or_default(),
+                rules: self.config.checks[check.0].rules,
+                voice: self.config.voice(service, *check),
+            }
+        };
+        service.checks.iter().map(opinion).collect()
+    }
+
+    fn joining(&self, service: ServiceId, at: usize, now: Moment) -> Joining {
+        let members = 0..self.services[service.0].members.len();
+        if members
+            .filter(|other| *other != at)
+            .all(|other| !self.candidate(service, other, now).serves())
+        {
+            return Joining::AtOnce;
+        }
+        Joining::AfterRise(self.flap_factor(service, at, now))
+    }
+
+    /// How many times `rise` successes a server needs, since it keeps falling.
+    pub(super) fn flap_factor(&self, service: ServiceId, at: usize, now: Moment) -> u32 {
+        let member = &self.services[service.0].members[at];
+        let window = self.config.services[service.0].flap_window;
+        window.map_or(1, |window| member.flaps.factor(window, now))
+    }
+
+    /// Looks for checks that fell silent.
+    pub(super) fn find_stale(&mut self, now: Moment) {
+        let mut fallen_silent = Vec::new();
+        for ((server, check), probed) in &mut self.probes {
+            let limit = self.config.checks[check.0].stale_after;
+            let Some((last, _)) = probed.last else {
+                continue;
+            };
+            if !probed.stale && now.since(last) > limit {
+                probed.stale = true;
+                fallen_silent.push((*server, *check, now.since(last)));
+            }
+        }
+        for (server, check, silence) in fallen_silent {
+            self.note_stale(server, check, silence);
+        }
+    }
+}
