@@ -236,8 +236,18 @@ impl Run<'_> {
                 }
                 Err(error) => json!({ "error": error.to_string() }),
             },
-            None => serde_json::to_value(self.director.status(now))
-                .unwrap_or_else(|error| json!({ "error": error.to_string() })),
+            None => {
+                let status = serde_json::to_value(self.director.status(now));
+                match (status, &asked.request) {
+                    (Ok(status), Request::Why { server }) => json!({
+                        "schema": 1,
+                        "status": status,
+                        "checks": self.director.evidence(server, now),
+                    }),
+                    (Ok(status), _) => status,
+                    (Err(error), _) => json!({ "error": error.to_string() }),
+                }
+            }
         }
     }
 }
@@ -252,7 +262,7 @@ fn on_one_line(faults: &Faults) -> String {
 /// What a request wants of a server, if it is about one.
 fn order(asked: &Asked) -> Option<Order> {
     let (server, signature, want) = match &asked.request {
-        Request::Status | Request::Plan => return None,
+        Request::Status | Request::Plan | Request::Why { .. } => return None,
         Request::Drain {
             server,
             deadline,

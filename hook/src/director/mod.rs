@@ -99,6 +99,21 @@ pub struct Records {
     pub journal: Journal,
 }
 
+impl Records {
+    /// Records that are gone with the process, but for the journal.
+    pub fn in_memory(journal: Journal) -> Self {
+        let identity = record::TableIdentity {
+            boot: String::new(),
+            namespace: 0,
+        };
+        Self {
+            intents: Intents::in_memory(identity),
+            wishes: Wishes::none(),
+            journal,
+        }
+    }
+}
+
 /// One check on one server.
 type ProbeKey = (ServerId, CheckId);
 

@@ -43,7 +43,14 @@ impl Director {
         self.note_with(event, about, reason, Map::new());
     }
 
-    fn note_with(&mut self, event: Event, about: About, reason: String, facts: Map<String, Value>) {
+    /// Notes an event with further keys for `why` and `replay`.
+    pub(super) fn note_with(
+        &mut self,
+        event: Event,
+        about: About,
+        reason: String,
+        facts: impl IntoIterator<Item = (String, Value)>,
+    ) {
         let service = about
             .service
             .map(|id| self.config.services[id.0].name.as_str());
@@ -56,7 +63,9 @@ impl Director {
             server,
             reason,
         };
-        self.records.journal.note_with(&entry, facts);
+        self.records
+            .journal
+            .note_with(&entry, facts.into_iter().collect());
     }
 
     pub(super) fn note_start(&mut self) {
@@ -82,10 +91,13 @@ impl Director {
             _ => return,
         };
         let check = &self.config.checks[report.check.0].name;
-        let facts = match event {
+        let mut facts = match event {
             Event::Verdict => evidence::full(check, report.verdict),
             _ => evidence::short(check, report.verdict),
         };
+        if tale.repeats == tale.most {
+            facts.insert(evidence::AND_SO_ON.to_owned(), Value::Bool(true));
+        }
         let reason = format!("check {check}: {}", report.verdict.summary);
         self.note_with(event, About::server(report.server), reason, facts);
     }

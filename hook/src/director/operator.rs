@@ -3,11 +3,14 @@
 use std::fmt::Write;
 use std::time::{Duration, UNIX_EPOCH};
 
+use serde::{Deserialize, Serialize};
+
 use super::record::Target;
 use super::wishes::{ServerWishes, Signed, Stand, Weight};
 use super::{About, Director};
 use crate::clock::Moment;
 use crate::config::{ServerId, ServiceId, nearest};
+use crate::operate::evidence;
 use crate::operate::journal::Event;
 use crate::operate::timestamp::rfc3339;
 use crate::policy::{self, Standing, Wish};
@@ -26,7 +29,8 @@ pub struct Order {
 }
 
 /// What can be wanted of a server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Want {
     /// No new connections; done when the old ones have ended, or at the deadline.
     Drain {
@@ -122,7 +126,8 @@ impl Director {
             Want::Weight(weight) if weight == nominal => Event::WishCleared,
             _ => Event::WishSet,
         };
-        self.note(event, About::server(server), said.clone());
+        let asked = serde_json::to_value(order.want).map(|want| (evidence::ORDER.to_owned(), want));
+        self.note_with(event, About::server(server), said.clone(), asked.ok());
         for (service, _) in self.memberships(server) {
             self.converge(service, &[], now);
         }

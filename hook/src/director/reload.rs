@@ -170,7 +170,11 @@ fn carried(
     let mut members: Vec<Member> = fresh.collect();
     for (at, member) in state.members.into_iter().enumerate() {
         if let Some(at) = moved(at) {
-            let state = if new.checks.is_empty() { first } else { member.state };
+            let state = if new.checks.is_empty() {
+                first
+            } else {
+                member.state
+            };
             members[at] = Member { state, ..member };
         }
     }

@@ -22,6 +22,11 @@ pub enum Request {
     Status,
     /// The steps that are left to do.
     Plan,
+    /// What is known of one server, with the evidence.
+    Why {
+        /// The server's name.
+        server: String,
+    },
     /// Take a server out once its connections have ended.
     Drain {
         /// The server's name.

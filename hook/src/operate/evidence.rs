@@ -7,6 +7,18 @@ use shared::verdict::Verdict;
 const LINES: usize = 40;
 const LETTERS: usize = 300;
 
+/// The key of the last reading that is noted of many alike.
+pub const AND_SO_ON: &str = "and_so_on";
+
+/// The key of what the operator asked for.
+pub const ORDER: &str = "order";
+
+/// The key of a weight that was written, or found set by hand.
+pub const WEIGHT: &str = "weight";
+
+/// The key of a file in the maintenance folder, and of whether it is there.
+pub const FILE: &str = "file";
+
 /// Everything that `why` shows.
 pub fn full(check: &str, verdict: &Verdict) -> Map<String, Value> {
     let mut facts = short(check, verdict);

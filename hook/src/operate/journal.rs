@@ -6,6 +6,7 @@ pub(super) mod log;
 
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use nix::time::{ClockId, clock_gettime};
@@ -102,6 +103,7 @@ struct Line<'a> {
 #[derive(Debug)]
 enum Sink {
     Nowhere,
+    Kept(Arc<Mutex<Vec<u8>>>),
     Here(Log),
     Background(Background),
 }
@@ -143,6 +145,12 @@ impl Journal {
     /// A journal that goes nowhere.
     pub fn nowhere() -> Self {
         Self::with(Sink::Nowhere, 0)
+    }
+
+    /// A journal whose lines are kept in memory, for whoever reads them there.
+    pub fn kept() -> (Self, Arc<Mutex<Vec<u8>>>) {
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        (Self::with(Sink::Kept(Arc::clone(&lines)), 0), lines)
     }
 
     fn with(sink: Sink, seq: u64) -> Self {
@@ -227,6 +235,11 @@ impl Journal {
         let events = std::mem::take(&mut self.pending);
         match &mut self.sink {
             Sink::Nowhere => {}
+            Sink::Kept(lines) => {
+                if let Ok(mut lines) = lines.lock() {
+                    lines.extend_from_slice(&noted);
+                }
+            }
             Sink::Here(log) => {
                 let _ = log.append(&noted);
                 let _ = io::stderr().write_all(&told);
