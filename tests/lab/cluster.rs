@@ -138,7 +138,14 @@ impl<'a> Cluster<'a> {
 
     /// The weight that the operator set by hand, as governess knows it.
     pub(crate) fn wish(&self, server: &str) -> Outcome<Option<u32>> {
-        Ok(self.governess.status()?.exchange()?.server(server)?.wish)
+        let wish = self.word(server)?;
+        Ok(wish.and_then(|wish| u32::try_from(wish.as_u64()?).ok()))
+    }
+
+    /// What the operator wants of a server, as governess knows it: a weight or a word.
+    pub(crate) fn word(&self, server: &str) -> Outcome<Option<serde_json::Value>> {
+        let status = self.governess.status()?;
+        Ok(status.exchange()?.server(server)?.wish.clone())
     }
 
     /// Waits for a scene; gives the time it took.

@@ -164,6 +164,17 @@ impl Director {
         process.kill()
     }
 
+    /// Asks it to read its configuration anew (SIGHUP); waits for nothing.
+    pub(crate) fn hang_up(&self) -> Outcome {
+        let process = self.process.as_ref().ok_or("governess does not run")?;
+        process.signal_all(nix::sys::signal::Signal::SIGHUP)
+    }
+
+    /// Where its configuration is.
+    pub(crate) fn config(&self) -> &Path {
+        &self.config
+    }
+
     /// `governess status --json`.
     pub(crate) fn status(&self) -> Outcome<Status> {
         let ended = self.call(&["status", "--json"])?;
@@ -211,7 +222,8 @@ impl Director {
         Err(format!("governess {arguments:?}: {ended:?}").into())
     }
 
-    fn call(&self, arguments: &[&str]) -> Outcome<Ended> {
+    /// Runs one of its commands to its end, whatever that is.
+    pub(crate) fn call(&self, arguments: &[&str]) -> Outcome<Ended> {
         let mut command: Command = ours("governess")?;
         command.args(arguments).arg("-c").arg(&self.config);
         self.place.run_to_the_end(&mut command)
@@ -260,9 +272,17 @@ pub(crate) struct ServerStatus {
     pub(crate) health: String,
     pub(crate) weight_wanted: u32,
     pub(crate) weight_kernel: Option<u32>,
-    /// The weight set by hand.
-    pub(crate) wish: Option<u32>,
+    /// A weight, or a word.
+    pub(crate) wish: Option<Value>,
+    /// How many times `rise` successes it needs.
+    #[serde(default = "once")]
+    pub(crate) rise_factor: u32,
+    pub(crate) active: u32,
     checks: BTreeMap<String, Value>,
+}
+
+fn once() -> u32 {
+    1
 }
 
 impl ServerStatus {

@@ -3,6 +3,7 @@
 
 mod cluster;
 mod director;
+mod health;
 mod host;
 mod ipvs;
 mod namespace;

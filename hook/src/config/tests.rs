@@ -420,6 +420,91 @@ fn all_faults_are_named_in_one_run() {
     assert_says(&refusal(&text), &["rise = 0", "\"wcl\""]);
 }
 
+/// The good file with a line more in the service, and what is said of it.
+fn service_refused_with(line: &str) -> String {
+    refusal_with(
+        "[services.exchange]\n",
+        &format!("[services.exchange]\n{line}\n"),
+    )
+}
+
+#[test]
+fn what_makes_a_service_gentle_is_read() {
+    let text = GOOD
+        .replace(
+            "[services.exchange]\n",
+            "[services.exchange]\nrequire = 2\ncheck_weights = { rdp = 3 }\nslow_start = \"60s\"\n\
+             flap_window = \"10m\"\nsorry_server = { address = \"10.0.1.9\", port = 8080 }\n",
+        )
+        .replace(
+            "address = \"10.0.1.1\"",
+            "address = \"10.0.1.1\"\nweight = 8",
+        )
+        .replace(
+            "address = \"10.0.1.2\"",
+            "address = \"10.0.1.2\"\nweight = 9",
+        );
+    let config = Config::parse(Path::new("g.toml"), &text).expect("gentle");
+    let service = &config.services[0];
+    assert_eq!(service.require, Require::Weight(2));
+    assert_eq!(config.voice(service, CheckId(0)), Voice::Weight(3));
+    assert_eq!(service.slow_start, Some(Duration::from_secs(60)));
+    assert_eq!(service.flap_window, Some(Duration::from_secs(600)));
+    let sorry = service.sorry_server.expect("sorry");
+    assert_eq!(sorry.destination.to_string(), "10.0.1.9:8080");
+    assert_eq!(sorry.forward, Forward::Nat);
+}
+
+#[test]
+fn what_would_not_be_gentle_is_refused() {
+    for (line, said) in [
+        ("slow_start = \"60s\"", "at least 8"),
+        ("require = 2", "between 1 and 1"),
+        ("require = \"most\"", "\"all\", \"any\""),
+        ("check_weights = { rdp = 2 }", "add require = N"),
+        (
+            "require = 1\ncheck_weights = { owa = 2 }",
+            "no check of this service",
+        ),
+        ("sorry_server = { port = 80 }", "no address"),
+        (
+            "sorry_server = { address = \"sorry\" }",
+            "not an IP address",
+        ),
+        (
+            "sorry_server = { address = \"2001:db8::9\" }",
+            "another IP version",
+        ),
+        (
+            "sorry_server = { address = \"10.0.1.1\" }",
+            "of this very service",
+        ),
+        (
+            "sorry_server = { address = \"10.0.1.9\", port = 8080, forward = \"direct\" }",
+            "only NAT",
+        ),
+    ] {
+        assert_says(&service_refused_with(line), &[said]);
+    }
+}
+
+#[test]
+fn a_check_depends_on_others_that_depend_on_nothing() {
+    let with = |depends_on: &str, other: &str| {
+        GOOD.replace(
+            "[servers.ex1]",
+            &format!("depends_on = [{depends_on}]\n[checks.gate]\nexec = [\"/bin/true\"]\n{other}\n[servers.ex1]"),
+        )
+    };
+    let config = Config::parse(Path::new("g.toml"), &with("\"gate\"", "")).expect("dependent");
+    assert_eq!(config.checks[1].depends_on, [CheckId(0)]);
+    assert_eq!(config.needed_checks().len(), 4, "two checks on two servers");
+    assert_says(&refusal(&with("\"rdp\"", "")), &["depends on itself"]);
+    assert_says(&refusal(&with("\"gat\"", "")), &["did you mean \"gate\"?"]);
+    let chain = with("\"gate\"", "depends_on = [\"rdp\"]");
+    assert_says(&refusal(&chain), &["depends on others itself"]);
+}
+
 proptest::proptest! {
     #[test]
     fn no_file_makes_the_reader_panic(at in 0..GOOD.len(), junk in "\\PC{0,12}") {

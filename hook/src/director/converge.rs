@@ -81,6 +81,7 @@ impl Director {
         let member = &self.services[service.0].members[at];
         let server = self.config.services[service.0].servers[at];
         let opinions = self.opinions(service, server);
+        let found = self.found_weight(service, server);
         let failing = opinions.iter().filter_map(|o| o.streak.failing_since());
         Candidate {
             state: member.state,
@@ -90,7 +91,10 @@ impl Director {
             overdue: now.since(member.since) > self.patience(service),
             nominal: self.config.servers[server.0].weight,
             wish: self.wish(service, server),
-            found: self.found_weight(service, server),
+            inherited: member.state == State::Unknown
+                && found.is_some_and(|weight| weight > 0)
+                && !self.services[service.0].memory.pool.keeps(at),
+            found,
         }
     }
 

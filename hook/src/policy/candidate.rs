@@ -50,6 +50,9 @@ pub struct Candidate {
     pub nominal: u32,
     /// What the operator wants of it.
     pub wish: Wish,
+    /// Found in the table with a weight, not judged yet, and not put there by fail-open: it keeps
+    /// that weight.
+    pub inherited: bool,
     /// The weight in the table; `None` if it is not there.
     pub found: Option<u32>,
 }
@@ -65,11 +68,8 @@ impl Candidate {
         self.wish.standing.is_out() || self.wish.weight == Some(0)
     }
 
-    /// Found in the table with a weight, and not judged yet: it keeps that weight.
     pub(super) fn is_inherited(&self) -> bool {
-        !self.is_forced()
-            && self.state == State::Unknown
-            && self.found.is_some_and(|weight| weight > 0)
+        self.inherited && !self.is_forced()
     }
 
     pub(super) fn is_forced(&self) -> bool {

@@ -83,7 +83,7 @@ pub fn decide(candidates: &[Candidate], before: &Memory, rules: &Rules, now: Mom
             let ramp = memory.ramps.get(&at).zip(rules.slow_start);
             let ramped =
                 ramp.and_then(|(ramp, length)| ramp.weight(candidate.nominal, length, now));
-            weight(candidate, ramped, memory.pool.kept().contains(&at))
+            weight(candidate, ramped, memory.pool.keeps(at))
         })
         .collect();
     Decision { weights, memory }

@@ -37,10 +37,11 @@ impl Pool {
         }
     }
 
-    pub(super) fn kept(&self) -> &[usize] {
+    /// Whether this server is kept though it is not known to work.
+    pub fn keeps(&self, at: usize) -> bool {
         match self {
-            Self::Working(_) | Self::Sorry(_) => &[],
-            Self::FailOpen(kept) => kept,
+            Self::Working(_) | Self::Sorry(_) => false,
+            Self::FailOpen(kept) => kept.contains(&at),
         }
     }
 }

@@ -46,6 +46,7 @@ fn server(state: State) -> Candidate {
         nominal: 1,
         refused: false,
         wish: Wish::default(),
+        inherited: state == State::Unknown,
         found: Some(1),
     }
 }
@@ -59,6 +60,7 @@ fn down_since(seconds: u64) -> Candidate {
 
 fn absent() -> Candidate {
     Candidate {
+        inherited: false,
         found: None,
         ..server(State::Unknown)
     }
@@ -163,6 +165,7 @@ fn what_was_found_in_the_table_stays_until_judged() {
         ..server(State::Unknown)
     };
     let at_rest = Candidate {
+        inherited: false,
         found: Some(0),
         ..server(State::Unknown)
     };
@@ -378,6 +381,7 @@ fn any_candidate() -> impl Strategy<Value = Candidate> {
             overdue,
             nominal: 8,
             wish: Wish { standing, weight },
+            inherited: state == State::Unknown && found.is_some_and(|weight| weight > 0),
             found,
         },
     )
@@ -421,7 +425,11 @@ proptest! {
         for (candidates, (before, decision)) in history.iter().zip(decisions(&history, &rules)) {
             let awaited = candidates.iter().any(Candidate::is_awaited);
             let all_out = candidates.iter().all(Candidate::is_out);
-            let still_waiting = awaited && before.pool == Pool::default();
+            let none_yet = matches!(
+                &before.pool,
+                Pool::Working(set) | Pool::Sorry(set) if set.is_empty()
+            );
+            let still_waiting = awaited && none_yet;
             if !all_out && !still_waiting && !decision.sorry() {
                 prop_assert!(decision.weights.iter().any(|w| *w > 0), "{decision:?}");
             }

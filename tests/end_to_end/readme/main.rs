@@ -10,13 +10,15 @@ use std::process::{Command, Output};
 use lookalike::rdp::Rdp;
 
 /// Run by the kernel lab, or by the tests themselves.
-const ELSEWHERE: [&str; 6] = [
+const ELSEWHERE: [&str; 8] = [
     "packaging/quickstart",
     "tests/run",
     "governess plan",
     "governess run",
     "governess status",
     "governess sessions",
+    "governess drain",
+    "governess enable",
 ];
 
 /// What each command of the README must end with.

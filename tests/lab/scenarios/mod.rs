@@ -12,7 +12,9 @@ mod address_conflict;
 mod adopt;
 mod bad_input;
 mod by_hand;
+mod drain;
 mod foreign;
+mod gentle;
 mod governess_killed;
 mod hang;
 mod kernel_table;
@@ -21,6 +23,8 @@ mod killed_at_every_step;
 mod kinds;
 mod last_one;
 mod original;
+mod random;
+mod reload;
 mod repair;
 mod story;
 mod topology;
@@ -59,6 +63,26 @@ pub(crate) const ALL: &[Scenario] = &[
     scenario("hand_set_weight", by_hand::hand_set_weight),
     scenario("hand_set_zero", by_hand::hand_set_zero),
     scenario("hand_back_to_nominal", by_hand::hand_back_to_nominal),
+    scenario("drain_with_sessions", drain::drain_with_sessions),
+    scenario("drain_deadline", drain::drain_deadline),
+    scenario(
+        "update_an_exchange_server",
+        drain::update_an_exchange_server,
+    ),
+    scenario("both_in_maintenance", gentle::both_in_maintenance),
+    scenario(
+        "certificate_expires_everywhere",
+        gentle::certificate_expires_everywhere,
+    ),
+    scenario(
+        "all_refused_with_sorry_server",
+        gentle::all_refused_with_sorry_server,
+    ),
+    scenario("flapping", gentle::flapping),
+    scenario("crash_during_ramp", gentle::crash_during_ramp),
+    scenario("reload_bad_file", reload::reload_bad_file),
+    scenario("same_table", random::same_table),
+    scenario("random_history", random::random_history),
     scenario("address_conflict", address_conflict::address_conflict),
     scenario("wrong_gateway", wrong_gateway::wrong_gateway),
     scenario("ipv6", kinds::ipv6),

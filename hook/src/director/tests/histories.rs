@@ -109,6 +109,8 @@ struct World {
     kernel: Kernel,
     director: Option<Director>,
     now: Moment,
+    /// When the director looked last: times end then.
+    ticked: Moment,
     variant: usize,
     wished: [Wished; 3],
 }
@@ -143,6 +145,7 @@ impl World {
             kernel: Kernel::default(),
             director: None,
             now: Moment::default(),
+            ticked: Moment::default(),
             variant: 0,
             wished: Default::default(),
         };
@@ -338,7 +341,7 @@ impl World {
     fn expected_wish(&self, server: usize) -> Option<WishStatus> {
         let wished = &self.wished[server];
         let stand = match wished.stand {
-            Some((_, Some(until))) if self.unix() >= self.unix_of(until) => None,
+            Some((_, Some(until))) if self.unix_of(self.ticked) >= self.unix_of(until) => None,
             Some((stand, _)) => Some(stand),
             None => None,
         };
@@ -348,10 +351,6 @@ impl World {
             (Some(stand), _) => word(stand),
             (None, false) => wished.weight.map(WishStatus::Weight),
         }
-    }
-
-    fn unix(&self) -> u64 {
-        self.unix_of(self.now)
     }
 
     fn unix_of(&self, moment: Moment) -> u64 {
@@ -462,6 +461,7 @@ proptest! {
             let before = world.kernel.twin.lock().unwrap().dump().unwrap();
             world.kernel.written.lock().unwrap().clear();
             let now = world.now;
+            world.ticked = now;
             world.director().tick(now);
             world.check_prefixes(&before)?;
             world.check_weights()?;

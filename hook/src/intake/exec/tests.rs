@@ -44,6 +44,18 @@ async fn exit_codes_0_to_2_are_the_three_states_and_3_teaches_nothing() {
 }
 
 #[tokio::test]
+async fn a_plugin_of_ours_in_mode_json_says_more_than_its_exit_code() {
+    let json = "{\"schema\":1,\"condition\":\"maintenance\",\"kind\":\"offline\",\"summary\":\"down for CU14\"}";
+    let verdict = verdict_of(&format!("echo '{json}'; exit 1")).await;
+    assert_eq!(
+        (verdict.condition, verdict.kind, verdict.summary.as_str()),
+        (Condition::Maintenance, Kind::Offline, "down for CU14")
+    );
+    let other = verdict_of(&format!("echo '{}'; exit 2", json.replace(":1", ":2"))).await;
+    assert_eq!(other.condition, Condition::Failed);
+}
+
+#[tokio::test]
 async fn other_exit_codes_and_signals_teach_nothing() {
     for (script, word) in [("exit 127", "127"), ("kill -SEGV $$", "signal 11")] {
         let verdict = verdict_of(script).await;
