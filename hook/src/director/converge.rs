@@ -226,12 +226,7 @@ impl Director {
 
     /// The server that a step is about, by its address.
     fn server_of(&self, step: &Step) -> Option<ServerId> {
-        let address = step.destination()?.ip();
-        self.config
-            .servers
-            .iter()
-            .position(|server| server.address == address)
-            .map(ServerId)
+        self.concerns.server_at(step.destination()?.ip())
     }
 
     fn note_pool(&mut self, service: ServiceId, decision: &Decision) {

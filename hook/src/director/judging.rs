@@ -42,7 +42,7 @@ impl Director {
         if fails {
             self.forgive_dependents(key);
         }
-        for service in self.concerned(told) {
+        for service in self.concerns.services(key).to_vec() {
             self.judge(service, told, now);
             self.converge(service, &[], now);
         }
@@ -72,18 +72,6 @@ impl Director {
                 probed.streak = Streak::default();
             }
         }
-    }
-
-    /// The services that a report is about.
-    fn concerned(&self, told: Told<'_>) -> Vec<ServiceId> {
-        let concerns = |service: &crate::config::VirtualService| {
-            service.servers.contains(&told.server) && service.checks.contains(&told.check)
-        };
-        let services = self.config.services.iter().enumerate();
-        services
-            .filter(|(_, service)| concerns(service))
-            .map(|(at, _)| ServiceId(at))
-            .collect()
     }
 
     fn judge(&mut self, service: ServiceId, told: Told<'_>, now: Moment) {

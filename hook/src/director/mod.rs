@@ -2,6 +2,7 @@
 //! time comes in with every call, verdicts come from `intake`.
 
 mod adopt;
+mod concerns;
 mod converge;
 mod judging;
 pub mod maintenance;
@@ -120,6 +121,7 @@ type ProbeKey = (ServerId, CheckId);
 /// A running director.
 pub struct Director {
     config: Config,
+    concerns: concerns::Concerns,
     kernel: Box<dyn VirtualServers>,
     records: Records,
     probes: BTreeMap<ProbeKey, Probed>,
@@ -208,6 +210,7 @@ impl Director {
             .collect();
         let mut director = Self {
             management: management::of(&config),
+            concerns: concerns::Concerns::of(&config),
             config,
             kernel,
             records,
@@ -300,15 +303,7 @@ impl Director {
 
     /// The services that a server is in, with its position there.
     fn memberships(&self, server: ServerId) -> Vec<(ServiceId, usize)> {
-        let services = self.config.services.iter().enumerate();
-        let membership = |(id, service): (usize, &VirtualService)| {
-            let at = service
-                .servers
-                .iter()
-                .position(|member| *member == server)?;
-            Some((ServiceId(id), at))
-        };
-        services.filter_map(membership).collect()
+        self.concerns.memberships(server).to_vec()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::concerns::Concerns;
 use super::{About, Director, Member, ProbeKey, ServiceState, first_state, management};
 use crate::clock::Moment;
 use crate::config::{Config, ServerId, VirtualService};
@@ -21,6 +22,7 @@ impl Director {
         self.probes = self.carried_probes(&before, &same);
         self.services = self.carried_services(&before, &same, now);
         self.management = management::of(&self.config);
+        self.concerns = Concerns::of(&self.config);
         self.note(Event::Reloaded, About::default(), self.differences(&before));
         let read = self.reread(now);
         self.note_left_behind(&before);

@@ -1,5 +1,6 @@
 //! What is wanted of the table, and the steps that are left to it: for `plan` and for the director.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use super::record::{Entry, Intents, Origin};
@@ -175,10 +176,9 @@ pub fn plan_for_healthy(config: &Config, wishes: &Wishes, found: &Table) -> Vec<
 /// somebody else has a destination stays, with all that is in it.
 pub(crate) fn abandoned(config: &Config, intents: &Intents, found: &Table) -> Vec<Step> {
     let management = management::of(config);
-    let named = |key: &ServiceKey| {
-        config.services.iter().any(|service| service.key == *key)
-            || management.iter().any(|service| service.is(*key))
-    };
+    let keys: BTreeSet<ServiceKey> = config.services.iter().map(|service| service.key).collect();
+    let named =
+        |key: &ServiceKey| keys.contains(key) || management.iter().any(|service| service.is(*key));
     let ours = |key: &ServiceKey, there: &Service| {
         let recorded =
             |at: &SocketAddr| intents.entry(&plan::target(*key, *at)) != Entry::default();

@@ -164,7 +164,7 @@ impl Run<'_> {
         let gap = Duration::from_micros(record.mono_us.saturating_sub(before));
         let until = self.now + gap;
         let period = self.config.director.reconcile_interval.max(gap / STEPS);
-        while self.now + period < until {
+        while self.now + period <= until {
             let next = self.now + period;
             self.make_up(next);
             self.now = next;

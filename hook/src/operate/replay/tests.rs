@@ -6,7 +6,8 @@ use super::*;
 
 fn config(fall: u32) -> Config {
     let text = include_str!("../../../../packaging/examples/x224.toml")
-        .replace("fall = 3", &format!("fall = {fall}"));
+        .replace("fall = 3", &format!("fall = {fall}"))
+        .replace("[director]", "[director]\nreconcile_interval = \"1s\"");
     Config::parse(Path::new("g.toml"), &text).unwrap()
 }
 
@@ -202,6 +203,8 @@ fn a_stricter_configuration_would_have_taken_the_server_out_and_a_laxer_one_not(
 fn a_streak_that_went_on_unnoted_takes_a_server_out_under_a_laxer_configuration_too() {
     let mut history = readings(Condition::Healthy, Kind::Ok, 3);
     history.extend(readings(Condition::Failed, Kind::Silent, 60));
+    // The last event tells how long it went on.
+    history.push((1, Happening::Asked(1, Want::Weight(4))));
     let lived = lived(config(3), &history);
     let noted = lived
         .records

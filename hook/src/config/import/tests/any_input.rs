@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 
 const SAMPLES: [&str; 4] = [
-    include_str!("original.lvs.cf"),
+    include_str!("../../../../../packaging/examples/original.lvs.cf"),
     "checktimeout=3\nquiescent=yes\nvirtual=192.168.6.2:80\n\treal=10.0.0.1->10.0.0.9:80 gate 5 \"/x\", \"ok\" l:1\n\
      \tservice=http\n\tscheduler=rr\n\tprotocol=tcp\n\tchecktype=negotiate\n\tpersistent=600\nvirtual=5\n\treal=10.0.0.1 masq\n",
     "-A -f 80 -s wlc -p 600 -M 255.255.255.0 -o --pe sip -b sh-port\n-a -f 80 -r 10.0.0.1:0 -m -w 1 -x 5\n\

@@ -35,7 +35,9 @@ fn said_of(imported: &Imported, line: usize) -> String {
 
 #[test]
 fn every_remark_stands_at_the_head_of_the_file() {
-    let imported = imported(include_str!("original.lvs.cf"));
+    let imported = imported(include_str!(
+        "../../../../../packaging/examples/original.lvs.cf"
+    ));
     assert!(imported.remarks.len() > 20);
     for remark in &imported.remarks {
         assert!(
@@ -48,7 +50,10 @@ fn every_remark_stands_at_the_head_of_the_file() {
 #[test]
 fn the_program_is_known_by_its_file() {
     for (file, format) in [
-        (include_str!("original.lvs.cf"), Some(Format::Piranha)),
+        (
+            include_str!("../../../../../packaging/examples/original.lvs.cf"),
+            Some(Format::Piranha),
+        ),
         (
             "# c\nchecktimeout=3\nvirtual=192.168.6.2:80\n",
             Some(Format::Ldirectord),

@@ -8,8 +8,8 @@ use crate::operate::plan;
 use crate::setup::Setup;
 use crate::table::Table;
 
-const LVS_CF: &str = include_str!("original.lvs.cf");
-const RULES: &str = include_str!("original.iptables");
+const LVS_CF: &str = include_str!("../../../../../packaging/examples/original.lvs.cf");
+const RULES: &str = include_str!("../../../../../packaging/examples/original.iptables");
 const EXAMPLE: &str = include_str!("../../../../../packaging/examples/original.toml");
 
 fn steps(config: &Config) -> Vec<String> {

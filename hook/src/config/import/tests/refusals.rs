@@ -119,7 +119,7 @@ fn what_is_no_text() {
 
 #[test]
 fn line_ends_of_windows_tabs_and_a_byte_order_mark_are_no_obstacle() {
-    let file = include_str!("original.lvs.cf");
+    let file = include_str!("../../../../../packaging/examples/original.lvs.cf");
     let windows = format!(
         "\u{feff}{}",
         file.replace('\n', "\r\n").replace("     ", "\t")
