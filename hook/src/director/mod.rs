@@ -231,6 +231,11 @@ impl Director {
         Ok(director)
     }
 
+    /// What outlives this director: a restart begins with it.
+    pub fn into_records(self) -> Records {
+        self.records
+    }
+
     /// The configuration that is carried out.
     pub fn config(&self) -> &Config {
         &self.config

@@ -89,7 +89,7 @@ impl Director {
             leaving: self
                 .leaving(id, &self.table)
                 .into_iter()
-                .filter(|(at, _)| !sorry.is_some_and(|sorry| sorry.destination == *at))
+                .filter(|(at, _)| sorry.is_none_or(|sorry| sorry.destination != *at))
                 .map(|(at, _)| at.to_string())
                 .collect(),
             foreign: foreign.map(|destination| destination.to_string()).collect(),

@@ -219,7 +219,7 @@ fn show_events(config: &Config, follow: bool, json: bool) -> Result<ExitCode> {
     let mut follower = events::Follower::new(&path);
     loop {
         let records = follower
-            .next()
+            .news()
             .with_context(|| format!("reading {}", path.display()))?;
         let mut text = String::new();
         for record in records {

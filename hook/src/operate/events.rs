@@ -120,7 +120,7 @@ impl Follower {
     ///
     /// # Errors
     /// A file cannot be read.
-    pub fn next(&mut self) -> io::Result<Vec<Record>> {
+    pub fn news(&mut self) -> io::Result<Vec<Record>> {
         let inode = match self.path.metadata() {
             Ok(found) => Some(found.ino()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
@@ -190,7 +190,7 @@ mod tests {
             keep: 3,
         };
         let mut follower = Follower::new(&path);
-        assert_eq!(follower.next().unwrap(), []);
+        assert_eq!(follower.news().unwrap(), []);
         let mut seen = Vec::new();
         for round in 0..12 {
             let mut journal = Journal::in_background(&path, limits).unwrap();
@@ -200,7 +200,7 @@ mod tests {
             drop(journal);
             seen.extend(
                 follower
-                    .next()
+                    .news()
                     .unwrap()
                     .into_iter()
                     .map(|record| record.seq),
@@ -221,9 +221,9 @@ mod tests {
         let (first, second) = (line(1), line(2));
         std::fs::write(&path, &first[..20]).unwrap();
         let mut follower = Follower::new(&path);
-        assert_eq!(follower.next().unwrap().len(), 0);
+        assert_eq!(follower.news().unwrap().len(), 0);
         std::fs::write(&path, format!("{first}torn\n{second}")).unwrap();
-        let seen: Vec<u64> = follower.next().unwrap().iter().map(|r| r.seq).collect();
+        let seen: Vec<u64> = follower.news().unwrap().iter().map(|r| r.seq).collect();
         assert_eq!(seen, [1, 2]);
     }
 }

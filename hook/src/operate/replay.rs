@@ -63,7 +63,6 @@ pub fn replay(config: &Config, history: &[Record]) -> Result<Comparison, KernelE
         now: Moment::default(),
         clock: None,
         going_on: BTreeMap::new(),
-        orders: Vec::new(),
         files: BTreeMap::new(),
         would: Vec::new(),
     };
@@ -113,7 +112,6 @@ struct Run<'a> {
     /// The history's own clock at the last event.
     clock: Option<u64>,
     going_on: BTreeMap<(String, String), GoingOn>,
-    orders: Vec<Order>,
     files: BTreeMap<String, String>,
     would: Vec<Decision>,
 }
@@ -146,13 +144,9 @@ impl Run<'_> {
         let (journal, lines) = Journal::kept();
         self.lines = lines;
         self.going_on.clear();
-        let records = Records::in_memory(journal);
+        let records = restarted(self.director.take(), journal);
         let kernel = Box::new(self.kernel.clone());
         let mut director = Director::start(self.config.clone(), kernel, records, self.now)?;
-        for order in &self.orders {
-            // It was accepted once; what this configuration refuses of it is left.
-            let _ = director.obey(order, self.now);
-        }
         director.take_maintenance(Ok(self.files.clone()), self.now);
         self.director = Some(director);
         Ok(())
@@ -252,12 +246,8 @@ impl Run<'_> {
                 reason: None,
                 author: "the history".to_owned(),
             };
-            if director.obey(&order, self.now).is_ok() {
-                self.orders.retain(|other| {
-                    other.server != order.server || weighs(other) != weighs(&order)
-                });
-                self.orders.push(order);
-            }
+            // It was accepted once; what this configuration refuses of it is left.
+            let _ = director.obey(&order, self.now);
         } else if let (Some(service), Some(weight)) = (
             &record.service,
             record.facts.get(WEIGHT).and_then(Value::as_u64),
@@ -298,8 +288,16 @@ impl Run<'_> {
     }
 }
 
-fn weighs(order: &Order) -> bool {
-    matches!(order.want, Want::Weight(_))
+/// The records that a director begins with after another one, or after none: what was written and
+/// what was wished for outlives it.
+fn restarted(before: Option<Director>, journal: Journal) -> Records {
+    match before {
+        Some(director) => Records {
+            journal,
+            ..director.into_records()
+        },
+        None => Records::in_memory(journal),
+    }
 }
 
 /// What was done once is done again: whether it was the last server was asked then.

@@ -50,24 +50,22 @@ fn any_happening() -> impl Strategy<Value = (u64, Happening)> {
 struct Lived {
     config: Config,
     kernel: Twin,
-    director: Director,
+    director: Option<Director>,
     lines: Arc<std::sync::Mutex<Vec<u8>>>,
     now: Moment,
-    orders: Vec<Order>,
     records: Vec<Record>,
 }
 
 impl Lived {
     fn new(config: Config) -> Self {
         let kernel = Twin::default();
-        let (director, lines) = started(&config, &kernel, Moment::default());
+        let (director, lines) = started(&config, &kernel, None, Moment::default());
         let mut lived = Self {
             config,
             kernel,
-            director,
+            director: Some(director),
             lines,
             now: Moment::default(),
-            orders: Vec::new(),
             records: Vec::new(),
         };
         lived.collect();
@@ -77,10 +75,11 @@ impl Lived {
     fn lives(&mut self, seconds: u64, happening: &Happening) {
         for _ in 0..seconds {
             self.now = self.now + Duration::from_secs(1);
-            self.director.tick(self.now);
+            let now = self.now;
+            self.running().tick(now);
             self.collect();
         }
-        let names = ["ex1", "ex2"];
+        let (now, names) = (self.now, ["ex1", "ex2"]);
         match happening {
             Happening::Reading(at, condition, kind) => {
                 let finding = Finding::new(*condition, *kind, "as the test says");
@@ -89,7 +88,7 @@ impl Lived {
                     check: "rdp".into(),
                     verdict: Verdict::new("x224", "10.0.1.1", Some(3389), finding),
                 };
-                self.director.take(&report, self.now);
+                self.running().take(&report, now);
             }
             Happening::Asked(at, want) => {
                 let order = Order {
@@ -98,21 +97,21 @@ impl Lived {
                     reason: None,
                     author: "the test".to_owned(),
                 };
-                if self.director.obey(&order, self.now).is_ok() {
-                    self.orders.push(order);
-                }
+                let _ = self.running().obey(&order, now);
             }
-            Happening::Passes => self.director.tick(self.now),
+            Happening::Passes => self.running().tick(now),
             Happening::Restart => {
-                let (director, lines) = started(&self.config, &self.kernel, self.now);
-                (self.director, self.lines) = (director, lines);
-                self.collect();
-                for order in self.orders.clone() {
-                    let _ = self.director.obey(&order, self.now);
-                }
+                let before = self.director.take();
+                let (director, lines) = started(&self.config, &self.kernel, before, now);
+                (self.director, self.lines) = (Some(director), lines);
+                self.running().take_maintenance(Ok(BTreeMap::new()), now);
             }
         }
         self.collect();
+    }
+
+    fn running(&mut self) -> &mut Director {
+        self.director.as_mut().expect("a director runs")
     }
 
     fn collect(&mut self) {
@@ -132,10 +131,11 @@ impl Lived {
 fn started(
     config: &Config,
     kernel: &Twin,
+    before: Option<Director>,
     now: Moment,
 ) -> (Director, Arc<std::sync::Mutex<Vec<u8>>>) {
     let (journal, lines) = Journal::kept();
-    let records = Records::in_memory(journal);
+    let records = restarted(before, journal);
     let director = Director::start(config.clone(), Box::new(kernel.clone()), records, now).unwrap();
     (director, lines)
 }
