@@ -132,7 +132,7 @@ fn records(config: &Config) -> Result<Records> {
         intents: Intents::open(&folder.join("intents"), identity)
             .with_context(|| open("intents"))?,
         wishes: Wishes::open(&folder.join("wishes.json")).with_context(|| open("wishes.json"))?,
-        journal: Journal::open(&folder.join("events.jsonl"))
+        journal: Journal::in_background(&folder.join("events.jsonl"), config.director.journal)
             .with_context(|| open("events.jsonl"))?,
     })
 }
@@ -286,6 +286,11 @@ impl Run<'_> {
             Request::Plan => self.plan(),
             Request::Fresh => self.director.freshness(now),
             Request::Report(result) => self.beside.take(&mut self.director, result, self.clock),
+            Request::Why { server } => json!({
+                "schema": 1,
+                "status": self.director.status(now),
+                "checks": self.director.evidence(server, now),
+            }),
             _ => serde_json::to_value(self.director.status(now))
                 .unwrap_or_else(|error| json!({ "error": error.to_string() })),
         }
@@ -312,7 +317,11 @@ fn on_one_line(faults: &Faults) -> String {
 /// What a request wants of a server, if it is about one.
 fn order(asked: &Asked) -> Option<Order> {
     let (server, signature, want) = match &asked.request {
-        Request::Status | Request::Plan | Request::Fresh | Request::Report(_) => return None,
+        Request::Status
+        | Request::Plan
+        | Request::Fresh
+        | Request::Why { .. }
+        | Request::Report(_) => return None,
         Request::Drain {
             server,
             deadline,

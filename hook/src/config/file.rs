@@ -43,6 +43,8 @@ pub(super) struct Director {
     pub(super) status: Placed<String>,
     pub(super) maintenance_dir: Placed<String>,
     pub(super) reconcile_interval: Placed<String>,
+    pub(super) journal_size: Placed<String>,
+    pub(super) journal_keep: Placed<i64>,
 }
 
 /// `[keepalived]`

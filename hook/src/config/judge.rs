@@ -9,6 +9,8 @@ use toml::Spanned;
 
 use super::fault::{Fault, nearest};
 use super::file::{self, Named, Placed};
+use crate::operate::journal::Limits;
+
 use super::{Backend, Check, CheckId, Config, Director, Server, ServerId, duration};
 
 mod address;
@@ -149,6 +151,16 @@ fn director(written: Option<&file::Director>, faults: &mut Vec<Fault>) -> Direct
             &written.reconcile_interval,
             Duration::from_secs(2),
         ),
+        journal: Limits {
+            size: size(faults, &written.journal_size),
+            keep: number(
+                faults,
+                "journal_keep",
+                &written.journal_keep,
+                0..=1000,
+                Limits::default().keep,
+            ),
+        },
         maintenance_dir: written
             .maintenance_dir
             .as_ref()
@@ -249,6 +261,28 @@ fn not_yet_fault(span: std::ops::Range<usize>, what: &str) -> Fault {
         format!("{what}: not yet supported by this version of governess"),
     )
     .suggest("take it out; packaging/examples/x224.toml is a file that works")
+}
+
+/// Bytes with one of the units `KiB`, `MiB`, `GiB`.
+fn size(faults: &mut Vec<Fault>, written: &Placed<String>) -> u64 {
+    const LEAST: u64 = 64 * 1024;
+    let default = Limits::default().size;
+    let Some(written) = written else {
+        return default;
+    };
+    let units = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30_u64)];
+    let read = units.iter().find_map(|(unit, bytes)| {
+        let number = written.as_ref().strip_suffix(unit)?.trim_end();
+        number.parse::<u64>().ok()?.checked_mul(*bytes)
+    });
+    read.filter(|size| *size >= LEAST).unwrap_or_else(|| {
+        let message = format!(
+            "journal_size = \"{}\" is no size of 64KiB or more",
+            written.as_ref()
+        );
+        faults.push(Fault::at(written.span(), message).suggest("such as \"16MiB\""));
+        default
+    })
 }
 
 fn time(

@@ -23,6 +23,7 @@ pub(crate) use fault::nearest;
 pub use fault::{Fault, Faults};
 
 use crate::health::{Require, Rules, Voice};
+use crate::operate::journal::Limits;
 use crate::reconcile::Scope;
 use crate::table::{Forward, ServiceKey, ServiceSettings};
 
@@ -114,6 +115,8 @@ pub struct Director {
     pub status: Option<SocketAddr>,
     /// How often the kernel's table is compared with what we left there.
     pub reconcile_interval: Duration,
+    /// How much of the disk the journal may take.
+    pub journal: Limits,
     /// Folder whose files take the servers that they are named after out.
     pub maintenance_dir: Option<PathBuf>,
 }

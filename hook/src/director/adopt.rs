@@ -4,6 +4,7 @@ use super::record::Origin;
 use super::{About, Director};
 use crate::clock::Moment;
 use crate::config::{Backend, ServerId, ServiceId};
+use crate::operate::evidence;
 use crate::operate::journal::Event;
 use crate::operate::plan::target;
 use crate::reconcile::Scope;
@@ -36,11 +37,23 @@ impl Director {
         let nominal = self.nominal(service, server);
         let noted = if found == nominal {
             let reason = format!("weight {found} by hand is the configured one again");
-            self.note(Event::WishCleared, About::member(service, server), reason);
+            let facts = [(evidence::WEIGHT.to_owned(), found.into())];
+            self.note_with(
+                Event::WishCleared,
+                About::member(service, server),
+                reason,
+                facts,
+            );
             self.records.wishes.clear_by_hand(&name, &target)
         } else {
             let reason = format!("weight {found} was set by hand; it counts from now on");
-            self.note(Event::WishSet, About::member(service, server), reason);
+            let facts = [(evidence::WEIGHT.to_owned(), found.into())];
+            self.note_with(
+                Event::WishSet,
+                About::member(service, server),
+                reason,
+                facts,
+            );
             self.records.wishes.set_by_hand(&target, found)
         };
         let noted = noted.and_then(|()| self.records.intents.acknowledge(&target, found));

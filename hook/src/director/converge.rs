@@ -9,6 +9,7 @@ use crate::clock::Moment;
 use crate::config::{ServerId, ServiceId};
 use crate::health::{self, State};
 use crate::kernel::KernelError;
+use crate::operate::evidence;
 use crate::operate::journal::Event;
 use crate::operate::plan;
 use crate::policy::{self, Candidate, Decision, Pool, Rules};
@@ -158,7 +159,10 @@ impl Director {
         // The kernel has it; a full disk only means that a restart sees it as pending.
         let _ = self.acknowledge(step);
         step.follow(&mut self.table);
-        self.note(Event::Step, about, plan::words(step));
+        let weight = step
+            .weight()
+            .map(|weight| (evidence::WEIGHT.to_owned(), weight.into()));
+        self.note_with(Event::Step, about, plan::words(step), weight);
         Ok(())
     }
 
@@ -231,12 +235,7 @@ impl Director {
 
     /// The server that a step is about, by its address.
     fn server_of(&self, step: &Step) -> Option<ServerId> {
-        let address = step.destination()?.ip();
-        self.config
-            .servers
-            .iter()
-            .position(|server| server.address == address)
-            .map(ServerId)
+        self.concerns.server_at(step.destination()?.ip())
     }
 
     fn note_pool(&mut self, service: ServiceId, decision: &Decision) {

@@ -34,11 +34,15 @@ impl Director {
         let fails = probed.streak.failing_since().is_some();
         let before = probed.last.replace((now, told.verdict.clone()));
         let before = before.map(|(_, verdict)| (verdict.condition, verdict.kind));
-        self.note_verdict(told, before);
+        let same = before == Some((told.verdict.condition, told.verdict.kind));
+        let rules = self.config.checks[told.check.0].rules;
+        probed.tale = probed.tale.after(before.is_some(), same, rules);
+        let tale = probed.tale;
+        self.note_verdict(told, tale);
         if fails {
             self.forgive_dependents(key);
         }
-        for service in self.concerned(told) {
+        for service in self.concerns.services(key).to_vec() {
             self.judge(service, told, now);
             self.converge(service, &[], now);
         }
@@ -68,18 +72,6 @@ impl Director {
                 probed.streak = Streak::default();
             }
         }
-    }
-
-    /// The services that a report is about.
-    fn concerned(&self, told: Told<'_>) -> Vec<ServiceId> {
-        let concerns = |service: &crate::config::VirtualService| {
-            service.servers.contains(&told.server) && service.checks.contains(&told.check)
-        };
-        let services = self.config.services.iter().enumerate();
-        services
-            .filter(|(_, service)| concerns(service))
-            .map(|(at, _)| ServiceId(at))
-            .collect()
     }
 
     fn judge(&mut self, service: ServiceId, told: Told<'_>, now: Moment) {

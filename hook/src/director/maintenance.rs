@@ -9,6 +9,7 @@ use shared::text;
 use super::{About, Director};
 use crate::clock::Moment;
 use crate::config::{ServerId, ServiceId};
+use crate::operate::evidence;
 use crate::operate::journal::Event;
 
 /// More of a file is no reason any more.
@@ -31,6 +32,10 @@ pub fn read(folder: &Path) -> io::Result<BTreeMap<String, String>> {
         }
     }
     Ok(files)
+}
+
+fn file_fact(name: &str) -> [(String, serde_json::Value); 1] {
+    [(evidence::FILE.to_owned(), name.into())]
 }
 
 /// A file that cannot be read takes its server out all the same.
@@ -80,11 +85,11 @@ impl Director {
                     };
                     let words =
                         format!("drained by the file {name} in the maintenance folder{reason}");
-                    self.note(Event::WishSet, about, words);
+                    self.note_with(Event::WishSet, about, words, file_fact(&name));
                 }
                 (Some(_), None) => {
                     let words = format!("the file {name} in the maintenance folder is gone");
-                    self.note(Event::WishCleared, about, words);
+                    self.note_with(Event::WishCleared, about, words, file_fact(&name));
                 }
                 _ => {}
             }

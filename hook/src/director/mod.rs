@@ -2,6 +2,7 @@
 //! time comes in with every call, verdicts come from `intake`.
 
 mod adopt;
+mod concerns;
 mod converge;
 mod departures;
 mod freshness;
@@ -103,12 +104,28 @@ pub struct Records {
     pub journal: Journal,
 }
 
+impl Records {
+    /// Records that are gone with the process, but for the journal.
+    pub fn in_memory(journal: Journal) -> Self {
+        let identity = record::TableIdentity {
+            boot: String::new(),
+            namespace: 0,
+        };
+        Self {
+            intents: Intents::in_memory(identity),
+            wishes: Wishes::none(),
+            journal,
+        }
+    }
+}
+
 /// One check on one server.
 type ProbeKey = (ServerId, CheckId);
 
 /// A running director.
 pub struct Director {
     config: Config,
+    concerns: concerns::Concerns,
     kernel: Box<dyn VirtualServers>,
     records: Records,
     probes: BTreeMap<ProbeKey, Probed>,
@@ -134,6 +151,7 @@ pub struct Director {
 struct Probed {
     streak: Streak,
     last: Option<(Moment, Verdict)>,
+    tale: notes::Tale,
     stale: bool,
 }
 
@@ -196,6 +214,7 @@ impl Director {
             .collect();
         let mut director = Self {
             management: management::of(&config),
+            concerns: concerns::Concerns::of(&config),
             config,
             kernel,
             records,
@@ -216,6 +235,11 @@ impl Director {
         director.reread(now)?;
         director.records.journal.flush();
         Ok(director)
+    }
+
+    /// What outlives this director: a restart begins with it.
+    pub fn into_records(self) -> Records {
+        self.records
     }
 
     /// The configuration that is carried out.
@@ -301,15 +325,7 @@ impl Director {
 
     /// The services that a server is in, with its position there.
     fn memberships(&self, server: ServerId) -> Vec<(ServiceId, usize)> {
-        let services = self.config.services.iter().enumerate();
-        let membership = |(id, service): (usize, &VirtualService)| {
-            let at = service
-                .servers
-                .iter()
-                .position(|member| *member == server)?;
-            Some((ServiceId(id), at))
-        };
-        services.filter_map(membership).collect()
+        self.concerns.memberships(server).to_vec()
     }
 }
 

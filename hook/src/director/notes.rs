@@ -2,27 +2,70 @@
 
 use std::time::Duration;
 
-use shared::verdict::{Condition, Kind};
+use serde_json::{Map, Value};
 
 use super::{About, Director, Told};
 use crate::config::{CheckId, ServerId, ServiceId};
-use crate::health::State;
+use crate::health::{Rules, State};
+use crate::operate::evidence;
 use crate::operate::journal::{Entry, Event};
+
+/// Which verdicts are worth an event: the one that differs from the last, and the first ones like
+/// it, for streaks are made of them. A streak that takes more is made up by `replay`.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tale {
+    repeats: u32,
+    most: u32,
+}
+
+impl Tale {
+    /// So many after a change.
+    const MOST: u32 = 20;
+
+    /// The next verdict; `known` tells whether there was one before, `same` whether it was alike.
+    pub(super) fn after(self, known: bool, same: bool, rules: Rules) -> Self {
+        if same {
+            let repeats = self.repeats.saturating_add(1);
+            return Self { repeats, ..self };
+        }
+        // Thousands of checks have their first verdict at once, and it is the last for long.
+        let most = if known {
+            Self::MOST
+        } else {
+            rules.fall.max(rules.rise)
+        };
+        Self { repeats: 0, most }
+    }
+}
 
 impl Director {
     pub(super) fn note(&mut self, event: Event, about: About, reason: String) {
+        self.note_with(event, about, reason, Map::new());
+    }
+
+    /// Notes an event with further keys for `why` and `replay`.
+    pub(super) fn note_with(
+        &mut self,
+        event: Event,
+        about: About,
+        reason: String,
+        facts: impl IntoIterator<Item = (String, Value)>,
+    ) {
         let service = about
             .service
             .map(|id| self.config.services[id.0].name.as_str());
         let server = about
             .server
             .map(|id| self.config.servers[id.0].name.as_str());
-        self.records.journal.note(&Entry {
+        let entry = Entry {
             event,
             service,
             server,
             reason,
-        });
+        };
+        self.records
+            .journal
+            .note_with(&entry, facts.into_iter().collect());
     }
 
     pub(super) fn note_start(&mut self) {
@@ -34,17 +77,29 @@ impl Director {
             self.config.servers.len(),
             self.config.digest
         );
-        self.note(Event::Started, About::default(), reason);
+        let digest = self.config.digest.clone().into();
+        let facts = Map::from_iter([("config_digest".to_owned(), digest)]);
+        self.note_with(Event::Started, About::default(), reason, facts);
     }
 
-    pub(super) fn note_verdict(&mut self, report: Told<'_>, before: Option<(Condition, Kind)>) {
-        let verdict = report.verdict;
-        if before == Some((verdict.condition, verdict.kind)) {
-            return;
-        }
+    /// Notes a verdict that differs from the last one with all its evidence, and the first ones
+    /// after it in short: streaks are made of them.
+    pub(super) fn note_verdict(&mut self, report: Told<'_>, tale: Tale) {
+        let event = match tale.repeats {
+            0 => Event::Verdict,
+            repeats if repeats <= tale.most => Event::Reading,
+            _ => return,
+        };
         let check = &self.config.checks[report.check.0].name;
-        let reason = format!("check {check}: {}", verdict.summary);
-        self.note(Event::Verdict, About::server(report.server), reason);
+        let mut facts = match event {
+            Event::Verdict => evidence::full(check, report.verdict),
+            _ => evidence::short(check, report.verdict),
+        };
+        if tale.repeats == tale.most {
+            facts.insert(evidence::AND_SO_ON.to_owned(), Value::Bool(true));
+        }
+        let reason = format!("check {check}: {}", report.verdict.summary);
+        self.note_with(event, About::server(report.server), reason, facts);
     }
 
     pub(super) fn note_health(&mut self, service: ServiceId, report: Told<'_>, state: State) {

@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, UNIX_EPOCH};
 
+use serde::{Deserialize, Serialize};
+
 use super::record::Target;
 use super::wishes::{ServerWishes, Signed, Stand, Weight};
 use super::{About, Director};
 use crate::clock::Moment;
 use crate::config::{ServerId, ServiceId, nearest};
+use crate::operate::evidence;
 use crate::operate::journal::Event;
 use crate::operate::timestamp::rfc3339;
 use crate::policy::{self, Standing, Wish};
@@ -27,7 +30,8 @@ pub struct Order {
 }
 
 /// What can be wanted of a server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Want {
     /// No new connections; done when the old ones have ended, or at the deadline.
     Drain {
@@ -152,7 +156,13 @@ impl Director {
                 format!("the wish could not be kept in wishes.json, so nothing was done: {error}")
             })?;
         let said = order.words(nominal, since);
-        self.note(order.event(nominal), About::server(server), said.clone());
+        let asked = serde_json::to_value(order.want).map(|want| (evidence::ORDER.to_owned(), want));
+        self.note_with(
+            order.event(nominal),
+            About::server(server),
+            said.clone(),
+            asked.ok(),
+        );
         for (service, _) in self.memberships(server) {
             self.converge(service, &[], now);
         }

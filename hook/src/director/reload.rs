@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{About, Director, ProbeKey, ServiceState, management};
+use super::concerns::Concerns;
+use super::{About, Director, Member, ProbeKey, ServiceState, first_state, management};
 use crate::clock::Moment;
 use crate::config::{Backend, Config, ServerId, VirtualService};
 use crate::kernel::{KernelError, backend};
@@ -25,6 +26,7 @@ impl Director {
         self.probes = self.carried_probes(&before, &same);
         self.services = self.carried_services(&before, &same, now);
         self.management = management::of(&self.config);
+        self.concerns = Concerns::of(&self.config);
         self.note(Event::Reloaded, About::default(), self.differences(&before));
         let read = self.reread(now);
         self.note_left_behind(&before);
@@ -169,10 +171,16 @@ fn carried(
         let server = same.get(old.servers.get(at)?)?;
         new.servers.iter().position(|member| member == server)
     };
+    let first = first_state(new);
     let mut members = super::members(new, now);
     for (at, member) in state.members.into_iter().enumerate() {
         if let Some(at) = moved(at) {
-            members[at] = member;
+            let state = if new.checks.is_empty() {
+                first
+            } else {
+                member.state
+            };
+            members[at] = Member { state, ..member };
         }
     }
     ServiceState {

@@ -15,6 +15,26 @@ use crate::reconcile;
 use crate::table::{Connections, ServiceKey, Table};
 
 impl Director {
+    /// What the checks last found on a server, transcripts included, and how long ago in
+    /// milliseconds; `null` for a server that nobody knows.
+    pub fn evidence(&self, server: &str, now: Moment) -> serde_json::Value {
+        let Some(server) = self.config.server_named(server) else {
+            return serde_json::Value::Null;
+        };
+        let found = |(key, probed): (&super::ProbeKey, &super::Probed)| {
+            let (at, verdict) = probed.last.as_ref().filter(|_| key.0 == server)?;
+            let name = self.config.checks[key.1.0].name.clone();
+            let mut facts = crate::operate::evidence::full(&name, verdict);
+            let age = now.since(*at).as_millis();
+            facts.insert(
+                "age_ms".to_owned(),
+                u64::try_from(age).unwrap_or(u64::MAX).into(),
+            );
+            Some((name, serde_json::Value::Object(facts)))
+        };
+        self.probes.iter().filter_map(found).collect()
+    }
+
     /// The state of everything; connections are counted anew, if the table can be read.
     pub fn status(&mut self, now: Moment) -> Status {
         let (in_force, unseen) = match self.kernel.in_force() {

@@ -1,5 +1,6 @@
 //! What is wanted of the table, and the steps that are left to it: for `plan` and for the director.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use super::record::{Entry, Intents, Origin};
@@ -195,10 +196,9 @@ pub(crate) fn abandoned(config: &Config, intents: &Intents, found: &Table) -> Ve
         return Vec::new();
     }
     let management = management::of(config);
-    let named = |key: &ServiceKey| {
-        config.services.iter().any(|service| service.key == *key)
-            || management.iter().any(|service| service.is(*key))
-    };
+    let keys: BTreeSet<ServiceKey> = config.services.iter().map(|service| service.key).collect();
+    let named =
+        |key: &ServiceKey| keys.contains(key) || management.iter().any(|service| service.is(*key));
     let ours = |key: &ServiceKey, there: &Service| {
         let recorded =
             |at: &SocketAddr| intents.entry(&plan::target(*key, *at)) != Entry::default();

@@ -16,6 +16,7 @@ use shared::deadline::Deadline;
 use shared::dial::Target;
 use shared::verdict::Verdict;
 use tokio::sync::mpsc::Sender;
+use tokio::sync::mpsc::error::SendError;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -36,8 +37,8 @@ pub struct Checks {
 type Names = (Arc<str>, Arc<str>);
 
 struct Running {
-    server: Server,
-    check: Check,
+    server: Arc<Server>,
+    check: Arc<Check>,
     task: AbortHandle,
 }
 
@@ -65,9 +66,10 @@ impl Checks {
         let mut needed = config.needed_checks();
         needed.retain(|(_, check)| !config.checks[check.0].is_reported());
         let mut before = std::mem::take(&mut self.running);
+        let shared: Vec<Arc<Check>> = config.checks.iter().cloned().map(Arc::new).collect();
         for (at, (server, check)) in needed.iter().enumerate() {
             let server = &config.servers[server.0];
-            let check = config.checks[check.0].on(server);
+            let check = on(&shared[check.0], server);
             let names = (server.name.as_str().into(), check.name.as_str().into());
             let running = match before.remove(&names) {
                 Some(running) if running.is(server, &check) => running,
@@ -80,19 +82,30 @@ impl Checks {
         }
     }
 
-    fn start(&self, names: &Names, server: &Server, check: Check, first: Duration) -> Running {
+    fn start(&self, names: &Names, server: &Server, check: Arc<Check>, first: Duration) -> Running {
+        let server = Arc::new(server.clone());
         let task = Task {
             names: names.clone(),
-            server: server.clone(),
-            check: check.clone(),
+            server: Arc::clone(&server),
+            check: Arc::clone(&check),
             reports: self.reports.clone(),
             clock: self.clock,
         };
         Running {
-            server: server.clone(),
+            server,
             check,
             task: tokio::spawn(task.run(first)).abort_handle(),
         }
+    }
+}
+
+/// A check as it is run on one server; the same for all, if nothing in it is the server's own.
+fn on(check: &Arc<Check>, server: &Server) -> Arc<Check> {
+    let own = check.on(server);
+    if own == **check {
+        Arc::clone(check)
+    } else {
+        Arc::new(own)
     }
 }
 
@@ -104,7 +117,7 @@ impl Running {
         self.server.address == server.address
             && self.server.port == server.port
             && self.server.name == server.name
-            && self.check
+            && *self.check
                 == Check {
                     depends_on,
                     ..check.clone()
@@ -121,8 +134,8 @@ fn spread(at: usize, count: usize, interval: Duration) -> Duration {
 
 struct Task {
     names: Names,
-    server: Server,
-    check: Check,
+    server: Arc<Server>,
+    check: Arc<Check>,
     reports: Sender<Report>,
     clock: Clock,
 }
@@ -134,21 +147,31 @@ impl Task {
         let mut pacing = Pacing::default();
         loop {
             let began = Instant::now();
-            let verdict = probe(&self.check, &self.server, &mut pacing, self.clock)
-                .await
-                .enforcing(&self.check.enforce);
-            streak = streak.after(Reading::from(&verdict), self.clock.now());
-            let (server, check) = (self.names.0.clone(), self.names.1.clone());
-            let report = Report {
-                server,
-                check,
-                verdict,
-            };
-            if self.reports.send(report).await.is_err() {
+            // On the heap for as long as it runs: thousands of checks wait, few are under way.
+            if Box::pin(self.once(&mut streak, &mut pacing)).await.is_err() {
                 return;
             }
             sleep_until(self.next(began, Instant::now(), &streak, &pacing)).await;
         }
+    }
+
+    /// One run; an error if nobody takes what it found.
+    async fn once(
+        &self,
+        streak: &mut Streak,
+        pacing: &mut Pacing,
+    ) -> Result<(), SendError<Report>> {
+        let verdict = probe(&self.check, &self.server, pacing, self.clock)
+            .await
+            .enforcing(&self.check.enforce);
+        *streak = streak.after(Reading::from(&verdict), self.clock.now());
+        let (server, check) = (self.names.0.clone(), self.names.1.clone());
+        let report = Report {
+            server,
+            check,
+            verdict,
+        };
+        self.reports.send(report).await
     }
 
     /// When the run after one that `began` and `ended` starts: start to start in general, soon

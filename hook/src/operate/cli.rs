@@ -1,21 +1,25 @@
 //! The command line of `governess`.
 
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
 use serde_json::Value;
 use shared::verdict::Condition;
 
 use super::control::{self, Request};
+use super::events;
 use super::export;
 use super::plan;
 use super::push::{self, Newer};
+use super::replay;
 use super::sessions;
 use super::status::Status;
+use super::why;
 use super::wish;
 use crate::config::Config;
 use crate::config::import::{self, Format, Remark};
@@ -74,6 +78,26 @@ enum Command {
     Export {
         #[command(subcommand)]
         format: Words,
+    },
+    /// Show what happened, from the journal
+    Events {
+        /// Go on as events come, until interrupted
+        #[arg(long)]
+        follow: bool,
+        /// As JSON, one event a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Explain a server: what was found, which rule decided, what to do
+    Why {
+        /// The server's name in the configuration
+        server: String,
+    },
+    /// Show what this configuration would have done with a history, side by side with what was
+    /// done. Exit 0: the same; 2: something else; 1: error
+    Replay {
+        /// A journal, events.jsonl; the files put aside beside it are read too
+        events: PathBuf,
     },
     /// Turn another program's file into a governess.toml, on standard output.
     /// What is not carried over is told with its line, on standard error and at the file's head
@@ -199,6 +223,9 @@ fn carry_out(arguments: &Arguments) -> Result<ExitCode> {
     let config = Config::load(&arguments.config)?;
     match &arguments.command {
         Command::Import { .. } => Ok(ExitCode::SUCCESS),
+        Command::Events { follow, json } => show_events(&config, *follow, *json),
+        Command::Why { server } => show_why(&config, server),
+        Command::Replay { events } => show_replay(&config, events),
         Command::Run => crate::run::run(&arguments.config, config).map(|()| ExitCode::SUCCESS),
         Command::Verify => verify(arguments, &config),
         Command::Plan { json } => show_plan(&config, *json),
@@ -253,6 +280,67 @@ fn show_import(file: &Path, from: Option<Format>, iptables: Option<&Path>) -> Re
             Ok(ExitCode::FAILURE)
         }
     }
+}
+
+/// Ends well when nobody reads any more.
+fn show_events(config: &Config, follow: bool, json: bool) -> Result<ExitCode> {
+    let path = config.director.state_dir.join("events.jsonl");
+    let mut follower = events::Follower::new(&path);
+    loop {
+        let records = follower
+            .news()
+            .with_context(|| format!("reading {}", path.display()))?;
+        let mut text = String::new();
+        for record in records {
+            if json {
+                text += &serde_json::to_string(&record)?;
+                text.push('\n');
+            } else if record.event != "reading" {
+                text += &record.page();
+                text.push('\n');
+            }
+        }
+        match say(&text) {
+            Ok(()) if follow => std::thread::sleep(events::PERIOD),
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error.into()),
+            _ => return Ok(ExitCode::SUCCESS),
+        }
+    }
+}
+
+fn show_why(config: &Config, server: &str) -> Result<ExitCode> {
+    let request = Request::Why {
+        server: server.to_owned(),
+    };
+    let reply = match control::ask(&config.director.control, &request) {
+        Ok(reply) => Some(reply),
+        Err(error) if control::nobody_runs(&error) => None,
+        Err(error) => return Err(error).context("asking the running director"),
+    };
+    let path = config.director.state_dir.join("events.jsonl");
+    let records = events::read(&path).with_context(|| format!("reading {}", path.display()))?;
+    match why::page(config, server, reply.as_ref(), &records) {
+        Ok(page) => {
+            say(&page)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(refusal) => bail!(refusal),
+    }
+}
+
+fn show_replay(config: &Config, path: &Path) -> Result<ExitCode> {
+    // `read` takes no file for no event; here one was named.
+    File::open(path).with_context(|| format!("reading {}", path.display()))?;
+    let history = events::read(path).with_context(|| format!("reading {}", path.display()))?;
+    if history.is_empty() {
+        bail!("{} holds no event", path.display());
+    }
+    let comparison = replay::replay(config, &history).context("replaying")?;
+    say(&comparison.page())?;
+    Ok(match comparison.differences() {
+        0 => ExitCode::SUCCESS,
+        _ => ExitCode::from(2),
+    })
 }
 
 /// A file, or standard input for `-`.

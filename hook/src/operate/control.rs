@@ -28,6 +28,11 @@ pub enum Request {
     Fresh,
     /// One result that another program found.
     Report(reported::Result),
+    /// What is known of one server, with the evidence.
+    Why {
+        /// The server's name.
+        server: String,
+    },
     /// Take a server out once its connections have ended.
     Drain {
         /// The server's name.

@@ -4,14 +4,18 @@
 pub mod alert;
 pub mod cli;
 pub mod control;
+pub mod events;
+pub mod evidence;
 pub mod export;
 pub mod journal;
 pub mod plan;
 pub mod push;
+pub mod replay;
 pub mod sessions;
 pub mod status;
 pub(crate) mod timestamp;
 pub mod web;
+pub mod why;
 mod wish;
 pub mod worker;
 

@@ -13,7 +13,7 @@ use lookalike::rdp::Rdp;
 use lookalike::smtp::{Connector, Smtp};
 
 /// Run by the kernel lab, or by the tests themselves.
-const ELSEWHERE: [&str; 8] = [
+const ELSEWHERE: [&str; 9] = [
     "packaging/quickstart",
     "tests/run",
     "governess plan",
@@ -22,10 +22,17 @@ const ELSEWHERE: [&str; 8] = [
     "governess sessions",
     "governess drain",
     "governess enable",
+    "governess replay",
 ];
 
 /// What each command of the README must end with.
-const ENDS_WITH_0: [&str; 2] = ["governess verify", "governess export"];
+const ENDS_WITH_0: [&str; 5] = [
+    "governess verify",
+    "governess export",
+    "governess import",
+    "governess events",
+    "governess why",
+];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")

@@ -262,6 +262,9 @@ fn settle_members(service: &mut Service, told: &mut Told) {
     }
     service.members = kept;
     if let ServiceKey::Fwmark { mark, .. } = service.key {
+        if service.key.family() != family {
+            service.settings.netmask = ServiceSettings::host_netmask(family);
+        }
         service.key = ServiceKey::Fwmark { family, mark };
     }
 }

@@ -1,6 +1,7 @@
 //! What `ipvsadm -Sn` prints and `ipvsadm -R` takes (ipvsadm(8)).
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::draft::{Draft, Member, Service, name_of};
@@ -22,12 +23,12 @@ pub(super) fn read(lines: &[Line<'_>], told: &mut Told) -> Draft {
         }
         match rule(text, line.number, told) {
             Ok(Rule::Service(service)) => {
-                if known.contains_key(&service.key) {
+                if let Entry::Vacant(place) = known.entry(service.key) {
+                    place.insert(services.len());
+                    services.push(*service);
+                } else {
                     let words = format!("service {} is added twice", service.key);
                     told.refuse(line.number, words);
-                } else {
-                    known.insert(service.key, services.len());
-                    services.push(*service);
                 }
             }
             Ok(Rule::Server(key, member, forward)) => match known.get(&key) {

@@ -12,7 +12,7 @@ use super::draft::Draft;
 use super::ports;
 use super::text::Line;
 use super::told::Told;
-use crate::table::{Family, ServiceKey};
+use crate::table::{Family, Protocol, ServiceKey};
 use lexer::Node;
 
 /// Blocks and keywords outside of IPVS, which are left alone.
@@ -174,11 +174,17 @@ fn sockets(address: &str, port: &str) -> Result<Vec<Entrance>, String> {
         .collect())
 }
 
-/// The identity of a service; the family of a mark is settled by its servers.
-fn key_of(entrance: Entrance, protocol: crate::table::Protocol) -> ServiceKey {
+/// The identity of a service; the family of a mark is that of its servers.
+fn key_of(entrance: Entrance, protocol: Protocol, block: &Node) -> ServiceKey {
+    let reals = block.children().iter();
+    let mut addresses = reals
+        .filter(|child| child.key() == "real_server")
+        .filter_map(|child| child.word(1).parse().ok());
     match entrance {
         Entrance::Mark(mark, family) => ServiceKey::Fwmark {
-            family: family.unwrap_or(Family::V4),
+            family: family
+                .or_else(|| addresses.next().map(Family::of))
+                .unwrap_or(Family::V4),
             mark,
         },
         Entrance::Socket(socket) => ServiceKey::Address { protocol, socket },

@@ -45,7 +45,7 @@ const LEFT: &[(&str, &str)] = &[
 
 /// Reads a block as the service of one entrance.
 pub(super) fn read(node: &Node, entrance: Entrance, told: &mut Told) -> Option<Service> {
-    let key = key_of(entrance, protocol(node, told)?);
+    let key = key_of(entrance, protocol(node, told)?, node);
     let mut service = Service::new(node.line, name_of(&key), key);
     service.on_failure = OnFailure::Remove;
     let mut paces = Paces::default();

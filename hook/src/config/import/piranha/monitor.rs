@@ -83,9 +83,7 @@ fn plain(statement: &Statement, monitor: &mut Monitor, told: &mut Told) {
 fn program_line(statement: &Statement, told: &mut Told) -> Option<String> {
     let line = statement.line;
     if statement.words.len() <= 3 {
-        let Some([_]) = statement.values(told) else {
-            return None;
-        };
+        let [_] = statement.values(told)?;
         return Some(as_lvsd_takes(&statement.words[2], line, told));
     }
     if statement.word(1) != "=" {
