@@ -17,7 +17,7 @@ use crate::coupling::fifo::{self, Heard};
 use crate::coupling::nagios::CommandFile;
 use crate::director::record::Intents;
 use crate::director::wishes::Wishes;
-use crate::director::{Director, Records, Report};
+use crate::director::{Director, Records, Report, WatchReport};
 use crate::host::{self, HostEvent, Keepers, Parts};
 use crate::intake;
 use crate::intake::reported::{self, Reported};
@@ -203,7 +203,9 @@ async fn follow(
     let mut signals = Signals::listen()?;
     let (reports_in, mut reports) = mpsc::channel::<Report>(1024);
     let (asked_in, mut asked) = mpsc::channel::<Asked>(16);
+    let (watched_in, mut watched) = mpsc::channel::<WatchReport>(64);
     intake::start(director.config(), &reports_in, clock);
+    intake::start_watches(director.config(), &watched_in, clock);
     tokio::spawn(control::serve(listener, asked_in));
     let mut ticks = tokio::time::interval(director.config().director.reconcile_interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -215,6 +217,7 @@ async fn follow(
             }
             Some(heard) = beside.keepalived.recv() => director.hear_keepalived(heard),
             Some(event) = beside.command_file_events.recv() => director.host_event(event),
+            Some(report) = watched.recv() => director.take_watch(report, clock.now()),
             _ = ticks.tick() => director.tick(clock.now()),
             Some((request, answer)) = asked.recv() => {
                 let _ = answer.send(reply(director, &mut beside, &request, clock));

@@ -14,6 +14,7 @@ use super::{Backend, Check, CheckId, Config, Director, Server, ServerId, duratio
 mod address;
 mod alert;
 mod check;
+mod dns;
 mod keepalived;
 mod nat;
 mod owa;
@@ -21,6 +22,7 @@ mod pair;
 mod real_path;
 mod service;
 mod smtp;
+mod watch;
 
 /// What a syntax or shape error of the TOML reader says, with a suggestion for a misspelt word.
 pub(super) fn toml_fault(error: &toml::de::Error) -> Fault {
@@ -46,12 +48,16 @@ pub(super) fn toml_fault(error: &toml::de::Error) -> Fault {
 /// Judges the whole file.
 pub(super) fn judge(file: &file::File, digest: String) -> Result<Config, Vec<Fault>> {
     let mut faults = Vec::new();
-    not_yet(&mut faults, "watch", &file.watch);
     let director = director(file.director.as_ref(), &mut faults);
     let checks: Vec<Check> = file
         .checks
         .iter()
         .map(|(name, check)| check::judge(name, check, &mut faults))
+        .collect();
+    let watches = file
+        .watch
+        .iter()
+        .map(|(name, watch)| watch::judge(name, watch, &mut faults))
         .collect();
     let servers = servers(&file.servers, &mut faults);
     let names = Names {
@@ -97,6 +103,7 @@ pub(super) fn judge(file: &file::File, digest: String) -> Result<Config, Vec<Fau
         Ok(Config {
             director,
             checks,
+            watches,
             servers,
             services,
             nat,

@@ -9,9 +9,11 @@ mod notes;
 pub mod record;
 mod report;
 mod wanted;
+mod watched;
 pub mod wishes;
 
 pub use wanted::plan_for_healthy;
+pub use watched::WatchReport;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -21,7 +23,7 @@ use std::path::Path;
 use shared::verdict::Verdict;
 
 use crate::clock::Moment;
-use crate::config::{CheckId, Config, ServerId, ServiceId, VirtualService};
+use crate::config::{CheckId, Config, ServerId, ServiceId, VirtualService, WatchId};
 use crate::coupling::fifo::Heard;
 use crate::coupling::keepalived::Beliefs;
 use crate::health::{self, Others, Reading, Rules, State, Streak};
@@ -93,6 +95,7 @@ pub struct Director {
     kernel: Box<dyn VirtualServers>,
     records: Records,
     probes: BTreeMap<(ServerId, CheckId), Probed>,
+    watched: BTreeMap<(WatchId, Option<ServerId>), Probed>,
     services: Vec<ServiceState>,
     management: Vec<management::ManagementService>,
     table: Table,
@@ -148,6 +151,7 @@ impl Director {
             kernel,
             records,
             probes: BTreeMap::new(),
+            watched: BTreeMap::new(),
             services,
             table: Table::new(),
             fingerprint: None,
@@ -190,6 +194,7 @@ impl Director {
     /// Compares the table with what we left there, and looks for checks that fell silent.
     pub fn tick(&mut self, now: Moment) {
         self.find_stale(now);
+        self.find_stale_watches(now);
         let fingerprint = self.kernel.fingerprint();
         let unchanged = fingerprint.is_some() && fingerprint == self.fingerprint;
         if unchanged && self.table_error.is_none() {

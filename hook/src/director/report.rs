@@ -38,6 +38,7 @@ impl Director {
             services: (0..self.services.len())
                 .map(|id| self.service_status(ServiceId(id), now, in_force.as_ref()))
                 .collect(),
+            watches: self.watch_status(),
         }
     }
 
