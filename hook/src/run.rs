@@ -19,9 +19,9 @@ use crate::clock::Clock;
 use crate::config::{Config, Faults};
 use crate::director::record::Intents;
 use crate::director::wishes::Wishes;
-use crate::director::{Director, Order, Records, Report, Want, maintenance};
+use crate::director::{Director, Order, Records, Report, Want, WatchReport, maintenance};
 use crate::host::{self, HostEvent, Keepers, Parts};
-use crate::intake::Checks;
+use crate::intake::{Checks, Watches};
 use crate::kernel::backend;
 use crate::operate::control::{self, Asked, Request};
 use crate::operate::journal::Journal;
@@ -80,11 +80,13 @@ async fn direct(path: &Path, config: Config, setup: Setup, parts: Parts) -> Resu
         Keepers::start(setup, parts, (tell, told), period, clock).context("starting a thread")?;
     let beside = Beside::start(&mut director, clock)?;
     let (reports_in, reports) = mpsc::channel(1024);
+    let (watched_in, watched) = mpsc::channel(64);
     let mut run = Run {
         path,
         clock,
         director,
         checks: Checks::new(reports_in, clock),
+        watches: Watches::new(watched_in, clock),
         keepers,
         beside,
         ticks: ticks(period),
@@ -92,7 +94,8 @@ async fn direct(path: &Path, config: Config, setup: Setup, parts: Parts) -> Resu
     // What the maintenance folder says counts before the first success.
     run.tick();
     run.checks.follow(run.director.config());
-    run.follow(listener, reports, looks).await
+    run.watches.follow(run.director.config());
+    run.follow(listener, (reports, watched), looks).await
 }
 
 fn ticks(period: Duration) -> Interval {
@@ -160,6 +163,7 @@ struct Run<'a> {
     clock: Clock,
     director: Director,
     checks: Checks,
+    watches: Watches,
     keepers: Keepers,
     beside: Beside,
     ticks: Interval,
@@ -169,7 +173,7 @@ impl Run<'_> {
     async fn follow(
         mut self,
         listener: UnixListener,
-        mut reports: mpsc::Receiver<Report>,
+        (mut reports, mut watched): (mpsc::Receiver<Report>, mpsc::Receiver<WatchReport>),
         mut looks: mpsc::Receiver<Look>,
     ) -> Result<()> {
         let mut signals = Signals::listen()?;
@@ -180,6 +184,9 @@ impl Run<'_> {
                 Some(report) = reports.recv() => {
                     self.beside.give(&report);
                     self.director.take(&report, self.clock.now());
+                }
+                Some(report) = watched.recv() => {
+                    self.director.take_watch(report, self.clock.now());
                 }
                 Some(heard) = self.beside.keepalived.recv() => self.director.hear_keepalived(heard),
                 Some(event) = self.beside.command_file_events.recv() => {
@@ -265,6 +272,7 @@ impl Run<'_> {
             self.director.take_maintenance(nothing, self.clock.now());
         }
         self.checks.follow(self.director.config());
+        self.watches.follow(self.director.config());
         if faster {
             self.ticks = ticks(period);
         }

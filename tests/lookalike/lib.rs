@@ -3,6 +3,7 @@
 
 pub mod certificate;
 pub mod control;
+pub mod dns;
 pub mod exchange;
 pub mod iis;
 pub mod rdp;

@@ -29,7 +29,8 @@ pub(super) struct File {
     pub(super) keepalived: Option<Keepalived>,
     pub(super) alert: Option<Alert>,
     pub(super) nagios: Option<Nagios>,
-    pub(super) watch: Placed<Value>,
+    #[serde(default)]
+    pub(super) watch: Named<Check>,
     pub(super) pair: Placed<Pair>,
 }
 
@@ -62,7 +63,7 @@ pub(super) struct Nagios {
     pub(super) command_file: Placed<String>,
 }
 
-/// `[checks.NAME]`
+/// `[checks.NAME]` and `[watch.NAME]`
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Check {
@@ -70,7 +71,7 @@ pub(super) struct Check {
     pub(super) tcp: Placed<Tcp>,
     pub(super) smtp: Placed<Smtp>,
     pub(super) owa: Placed<Owa>,
-    pub(super) dns: Placed<Value>,
+    pub(super) dns: Placed<Dns>,
     pub(super) exec: Placed<Vec<Spanned<String>>>,
     pub(super) reported: Placed<Reported>,
     pub(super) interval: Placed<String>,
@@ -129,6 +130,34 @@ pub(super) struct Owa {
     pub(super) expect_server: Placed<String>,
     pub(super) certificate: Placed<String>,
     pub(super) require_trust: Placed<bool>,
+}
+
+/// `dns = { … }`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Dns {
+    #[serde(default)]
+    pub(super) names: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) servers: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) allow: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) forbid: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) expect: Vec<Spanned<String>>,
+    pub(super) profile: Placed<String>,
+    pub(super) domain: Placed<String>,
+    pub(super) forest: Placed<String>,
+    pub(super) site: Placed<String>,
+    #[serde(default)]
+    pub(super) guids: Vec<Spanned<String>>,
+    pub(super) mail_host: Placed<String>,
+    pub(super) expect_file: Placed<String>,
+    pub(super) max_ttl: Placed<i64>,
+    pub(super) min_servers: Placed<i64>,
+    pub(super) reverse: Placed<bool>,
+    pub(super) wildcard: Placed<bool>,
 }
 
 /// `[servers.NAME]`

@@ -16,6 +16,7 @@ use super::{Backend, Check, CheckId, Config, Director, Server, ServerId, duratio
 mod address;
 mod alert;
 mod check;
+mod dns;
 mod gentle;
 mod keepalived;
 mod nat;
@@ -24,6 +25,7 @@ mod pair;
 mod real_path;
 mod service;
 mod smtp;
+mod watch;
 
 /// What a syntax or shape error of the TOML reader says, with a suggestion for a misspelt word.
 pub(super) fn toml_fault(error: &toml::de::Error) -> Fault {
@@ -49,8 +51,12 @@ pub(super) fn toml_fault(error: &toml::de::Error) -> Fault {
 /// Judges the whole file.
 pub(super) fn judge(file: &file::File, digest: String) -> Result<Config, Vec<Fault>> {
     let mut faults = Vec::new();
-    not_yet(&mut faults, "watch", &file.watch);
     let director = director(file.director.as_ref(), &mut faults);
+    let watches = file
+        .watch
+        .iter()
+        .map(|(name, watch)| watch::judge(name, watch, &mut faults))
+        .collect();
     let names = Names {
         checks: ids(&file.checks, CheckId),
         servers: ids(&file.servers, ServerId),
@@ -103,6 +109,7 @@ pub(super) fn judge(file: &file::File, digest: String) -> Result<Config, Vec<Fau
         Ok(Config {
             director,
             checks,
+            watches,
             servers,
             services,
             nat,

@@ -12,6 +12,7 @@ mod judge;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -44,6 +45,10 @@ pub struct ServerId(pub usize);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ServiceId(pub usize);
 
+/// Index of a watch in [`Config::watches`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WatchId(pub usize);
+
 /// A whole, valid configuration.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -51,6 +56,8 @@ pub struct Config {
     pub director: Director,
     /// By name, sorted; [`REAL_PATH`] comes last.
     pub checks: Vec<Check>,
+    /// By name, sorted.
+    pub watches: Vec<Watch>,
     /// By name, sorted.
     pub servers: Vec<Server>,
     /// By name, sorted.
@@ -198,6 +205,12 @@ pub struct Exec {
 }
 
 impl Exec {
+    /// Whether it is told of which server it is run for.
+    pub fn is_about_a_server(&self) -> bool {
+        let placeholder = |word: &String| word.contains("{address}") || word.contains("{server}");
+        self.arguments.iter().any(placeholder)
+    }
+
     /// The arguments for one server.
     pub fn arguments_for(&self, server: &Server) -> Vec<String> {
         let address = server.address.to_string();
@@ -262,6 +275,38 @@ impl Check {
         }
         check
     }
+}
+
+/// Something that is reported and never moves a weight.
+#[derive(Clone, Debug)]
+pub struct Watch {
+    /// Its name in the file.
+    pub name: String,
+    /// What to ask.
+    pub subject: Subject,
+    /// From one start to the next.
+    pub interval: Duration,
+    /// Budget of one run.
+    pub timeout: Duration,
+    /// From the end of a failed run to the next while the alarm is undecided.
+    pub retry_interval: Duration,
+    /// A verdict older than this raises an alarm.
+    pub stale_after: Duration,
+    /// How many failures raise the alarm, and how many successes end it.
+    pub rules: Rules,
+    /// Classes of advisory findings that count here.
+    pub enforce: Vec<Advice>,
+}
+
+/// What is watched.
+#[derive(Clone, Debug)]
+pub enum Subject {
+    /// What DNS servers say of names.
+    Dns(Arc<plugins::ad_dns::Options>),
+    /// Each real server of the file.
+    EachServer(Probe),
+    /// What a program finds that is told of no server.
+    Program(Exec),
 }
 
 /// A real server.

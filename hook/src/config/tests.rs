@@ -731,3 +731,108 @@ fn flags_netmask_and_engine_of_a_service_are_those_of_ipvsadm() {
     let odd = with("scheduler = \"sh\"\npersistence_netmask = \"255.0.255.0\"");
     assert_says(&refusal(&odd), &["255.0.255.0", "netmask"]);
 }
+/// The good file with watches added.
+fn watching(section: &str) -> String {
+    format!("{GOOD}\n{section}\n")
+}
+
+const DNS: &str = "[watch.dns]\ndns = { names = [\"ex1.exch.test\"], servers = [\"10.0.1.5\", \
+                   \"[fd00::5]:5353\"], allow = [\"192.0.2.0/24\"], forbid = [\"10.0.1.0/24\"], \
+                   expect = [\"192.0.2.11\"], min_servers = 1 }";
+
+#[test]
+fn a_watch_asks_dns_every_minute_and_alarms_at_once_unless_told_otherwise() {
+    let config = Config::parse(Path::new("g.toml"), &watching(DNS)).expect("a watch");
+    let watch = &config.watches[0];
+    assert_eq!(watch.name, "dns");
+    assert_eq!(watch.interval, Duration::from_secs(60));
+    assert_eq!(watch.timeout, Duration::from_secs(10));
+    assert_eq!(watch.stale_after, Duration::from_secs(180));
+    assert_eq!(watch.rules, Rules { fall: 1, rise: 1 });
+    let Subject::Dns(options) = &watch.subject else {
+        panic!("{watch:?}");
+    };
+    assert_eq!(options.names[0].to_string(), "ex1.exch.test");
+    assert_eq!(options.min_servers, Some(1));
+    let plugins::ad_dns::Servers::Named(servers) = &options.servers else {
+        panic!("{options:?}");
+    };
+    let at: Vec<String> = servers
+        .iter()
+        .map(|server| server.address.to_string())
+        .collect();
+    assert_eq!(at, ["10.0.1.5:53", "[fd00::5]:5353"]);
+}
+
+#[test]
+fn a_watch_takes_any_check_and_asks_each_server_or_runs_a_program_once() {
+    let text = "[watch.rdp]\nx224 = { tls = true }\ninterval = \"5m\"\n\
+                [watch.disk]\nexec = [\"/bin/true\"]\n\
+                [watch.store]\nexec = [\"/bin/true\", \"{address}\"]";
+    let config = Config::parse(Path::new("g.toml"), &watching(text)).expect("watches");
+    let [disk, rdp, store] = config.watches.as_slice() else {
+        panic!("{:?}", config.watches);
+    };
+    assert!(matches!(disk.subject, Subject::Program(_)), "{disk:?}");
+    assert!(
+        matches!(rdp.subject, Subject::EachServer(Probe::X224 { .. })),
+        "{rdp:?}"
+    );
+    assert_eq!(rdp.interval, Duration::from_secs(300));
+    assert!(
+        matches!(store.subject, Subject::EachServer(Probe::Exec(_))),
+        "{store:?}"
+    );
+}
+
+#[test]
+fn dns_as_a_check_is_refused_and_shown_the_way_to_watch() {
+    let said = refusal(&watching(&DNS.replace("[watch.dns]", "[checks.dns]")));
+    assert_says(
+        &said,
+        &["[checks.dns]", "one real server", "write [watch.dns]"],
+    );
+}
+
+#[test]
+fn a_watch_that_makes_no_sense_is_refused_by_its_place() {
+    for (replace, by, words) in [
+        ("ex1.exch.test", "ex1..test", &["a domain name"][..]),
+        (
+            "10.0.1.5",
+            "dc1",
+            &["\"dc1\" is not the address of a DNS server", "not resolved"],
+        ),
+        ("10.0.1.0/24", "10.0.1.0/33", &["not a network"]),
+        ("192.0.2.11", "here", &["not an IP address"]),
+        (
+            "min_servers = 1",
+            "min_servers = 3",
+            &["min_servers", "between 0 and 2"],
+        ),
+        (
+            "min_servers",
+            "min_server",
+            &["unknown key `min_server`", "min_servers"],
+        ),
+        (
+            "min_servers = 1",
+            "profile = \"dc\"",
+            &["without a domain", "add domain"],
+        ),
+        ("min_servers = 1", "expect_file = \"/absent\"", &["/absent"]),
+        (
+            "dns = {",
+            "exec = [\"/bin/true\"]\ndns = {",
+            &["[watch.dns] names two checks"],
+        ),
+        ("names = [\"ex1.exch.test\"],", "", &["asks for nothing"]),
+    ] {
+        assert!(DNS.contains(replace), "{replace}");
+        assert_says(&refusal(&watching(&DNS.replacen(replace, by, 1))), words);
+    }
+    assert_says(
+        &refusal(&watching("[watch.x]")),
+        &["[watch.x] does not say what to check"],
+    );
+}

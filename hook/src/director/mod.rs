@@ -15,10 +15,12 @@ pub mod record;
 mod reload;
 mod report;
 mod wanted;
+mod watched;
 pub mod wishes;
 
 pub use operator::{Order, Want};
 pub use wanted::plan_for_healthy;
+pub use watched::WatchReport;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -31,7 +33,7 @@ use std::time::SystemTime;
 use shared::verdict::Verdict;
 
 use crate::clock::Moment;
-use crate::config::{CheckId, Config, ServerId, ServiceId, VirtualService};
+use crate::config::{CheckId, Config, ServerId, ServiceId, VirtualService, WatchId};
 use crate::coupling::fifo::Heard;
 use crate::coupling::keepalived::Beliefs;
 use crate::health::{Flaps, State, Streak};
@@ -129,6 +131,7 @@ pub struct Director {
     kernel: Box<dyn VirtualServers>,
     records: Records,
     probes: BTreeMap<ProbeKey, Probed>,
+    watched: BTreeMap<(WatchId, Option<ServerId>), Probed>,
     services: Vec<ServiceState>,
     management: Vec<management::ManagementService>,
     /// What the maintenance folder takes out, with its reasons.
@@ -219,6 +222,7 @@ impl Director {
             kernel,
             records,
             probes: BTreeMap::new(),
+            watched: BTreeMap::new(),
             services,
             table: Table::new(),
             idle: BTreeSet::new(),
@@ -250,6 +254,7 @@ impl Director {
     /// Compares the table with what we left there, and looks for checks that fell silent.
     pub fn tick(&mut self, now: Moment) {
         self.find_stale(now);
+        self.find_stale_watches(now);
         self.attend_to_departures(now);
         let fingerprint = self.kernel.fingerprint();
         let unchanged = fingerprint.is_some() && fingerprint == self.fingerprint;

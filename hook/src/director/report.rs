@@ -63,6 +63,7 @@ impl Director {
                 .service_ids()
                 .map(|id| self.service_status(id, now, in_force.as_ref()))
                 .collect(),
+            watches: self.watch_status(),
         }
     }
 

@@ -30,9 +30,16 @@ const AFTER_TERM: Duration = Duration::from_secs(1);
 /// How long a pipe that somebody still holds is listened to after the program's end.
 const AFTER_EXIT: Duration = Duration::from_millis(50);
 
-/// Runs the program for one server.
-pub(super) async fn check(name: &str, exec: &Exec, server: &Server, deadline: Deadline) -> Verdict {
-    let address = server.address.to_string();
+/// Runs the program for one server, or for none.
+pub(super) async fn check(
+    name: &str,
+    exec: &Exec,
+    server: Option<&Server>,
+    deadline: Deadline,
+) -> Verdict {
+    let address = server
+        .map(|server| server.address.to_string())
+        .unwrap_or_default();
     let verdict = |finding| Verdict::new(name, &address, None, finding);
     let mut child = match start(exec, server) {
         Ok(child) => child,
@@ -87,9 +94,9 @@ impl Output {
     }
 }
 
-fn start(exec: &Exec, server: &Server) -> std::io::Result<Child> {
+fn start(exec: &Exec, server: Option<&Server>) -> std::io::Result<Child> {
     Command::new(&exec.program)
-        .args(exec.arguments_for(server))
+        .args(server.map_or(exec.arguments.clone(), |server| exec.arguments_for(server)))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

@@ -6,6 +6,7 @@ mod real_path;
 pub mod reported;
 mod smtp;
 mod tcp;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -20,11 +21,13 @@ use tokio::sync::mpsc::error::SendError;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Moment};
 use crate::config::{Check, Config, Probe, Server};
 use crate::director::Report;
-use crate::health::{Reading, Streak};
+use crate::health::{Reading, Rules, Streak};
 use pacing::Pacing;
+
+pub use watch::Watches;
 
 /// The checks that are being run, each on one server, by their names.
 pub struct Checks {
@@ -151,7 +154,9 @@ impl Task {
             if Box::pin(self.once(&mut streak, &mut pacing)).await.is_err() {
                 return;
             }
-            sleep_until(self.next(began, Instant::now(), &streak, &pacing)).await;
+            let (ended, now) = (Instant::now(), self.clock.now());
+            let next = self.pace().next(began, ended, &streak, &pacing, now);
+            sleep_until(next).await;
         }
     }
 
@@ -174,17 +179,42 @@ impl Task {
         self.reports.send(report).await
     }
 
+    fn pace(&self) -> Pace {
+        Pace {
+            interval: self.check.interval,
+            retry_interval: self.check.retry_interval,
+            rules: self.check.rules,
+        }
+    }
+}
+
+/// How often something is asked.
+#[derive(Clone, Copy)]
+struct Pace {
+    interval: Duration,
+    retry_interval: Duration,
+    rules: Rules,
+}
+
+impl Pace {
     /// When the run after one that `began` and `ended` starts: start to start in general, soon
     /// after a failure while the streak is undecided, or as soon as what failed may be asked again,
-    /// and never without a pause, so that a slow server is not asked twice in a breath.
-    fn next(&self, began: Instant, ended: Instant, streak: &Streak, pacing: &Pacing) -> Instant {
-        let pause = ended + self.check.retry_interval.min(self.check.interval);
-        if streak.is_undecided(&self.check.rules) {
-            let now = self.clock.now();
+    /// and never without a pause, so that a slow server is not asked twice in a breath. `now` is
+    /// `ended` by the director's clock.
+    fn next(
+        &self,
+        began: Instant,
+        ended: Instant,
+        streak: &Streak,
+        pacing: &Pacing,
+        now: Moment,
+    ) -> Instant {
+        let pause = ended + self.retry_interval.min(self.interval);
+        if streak.is_undecided(&self.rules) {
             let decisive = pacing.next_decisive().map(|at| ended + at.since(now));
             decisive.map_or(pause, |decisive| pause.max(decisive))
         } else {
-            pause.max(began + self.check.interval)
+            pause.max(began + self.interval)
         }
     }
 }
@@ -213,7 +243,7 @@ async fn probe(check: &Check, server: &Server, pacing: &mut Pacing, clock: Clock
         Probe::RealPath(path) => real_path::check(&check.name, path, server, deadline).await,
         // Its results come from elsewhere; it has no task.
         Probe::Reported => std::future::pending().await,
-        Probe::Exec(program) => exec::check(&check.name, program, server, deadline).await,
+        Probe::Exec(program) => exec::check(&check.name, program, Some(server), deadline).await,
     }
 }
 

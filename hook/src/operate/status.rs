@@ -38,6 +38,9 @@ pub struct Status {
     pub keepalived: Option<Beliefs>,
     /// The services of the configuration.
     pub services: Vec<ServiceStatus>,
+    /// What is watched and never moves a weight.
+    #[serde(default)]
+    pub watches: Vec<WatchStatus>,
 }
 
 /// An event as the journal has it.
@@ -193,6 +196,22 @@ fn is_once(factor: &u32) -> bool {
     *factor == 1
 }
 
+/// The last verdict of one watch; one that asks each server has one status a server.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WatchStatus {
+    /// Its name in the configuration.
+    pub name: String,
+    /// The server that it is about, if it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
+    /// Whether it failed often enough in a row.
+    pub alarm: bool,
+    /// Whether it has not answered for too long.
+    pub stale: bool,
+    /// The last verdict; `null` before the first.
+    pub verdict: Option<serde_json::Value>,
+}
+
 impl Status {
     /// The page for a terminal.
     pub fn page(&self) -> String {
@@ -209,6 +228,12 @@ impl Status {
         if let Some(beliefs) = &self.keepalived {
             write_beliefs(beliefs, &mut page);
         }
+        if !self.watches.is_empty() {
+            page.push_str("\nwatched, without a say in the weights\n");
+        }
+        for watch in &self.watches {
+            watch.write(&mut page);
+        }
         page
     }
 }
@@ -221,6 +246,44 @@ fn write_beliefs(beliefs: &Beliefs, page: &mut String) {
     let word = |up: &bool| if *up { "up" } else { "down" };
     for (name, up) in beliefs.services.iter().chain(&beliefs.servers) {
         let _ = writeln!(page, "  {:<5} {name}", word(up));
+    }
+}
+
+impl WatchStatus {
+    fn write(&self, page: &mut String) {
+        let text = |verdict: &serde_json::Value, key: &str| {
+            verdict
+                .get(key)
+                .and_then(|value| value.as_str())
+                .unwrap_or("?")
+                .to_owned()
+        };
+        let about = self
+            .server
+            .as_ref()
+            .map_or(String::new(), |server| format!(" on {server}"));
+        let alarm = if self.alarm { "ALARM " } else { "" };
+        let stale = if self.stale { " (STALE)" } else { "" };
+        let said = match &self.verdict {
+            Some(verdict) => format!(
+                "{} - {}",
+                text(verdict, "condition"),
+                text(verdict, "summary")
+            ),
+            None => "not yet asked".to_owned(),
+        };
+        let _ = writeln!(page, "  {alarm}{}{about}{stale}: {said}", self.name);
+        let details = self
+            .verdict
+            .as_ref()
+            .and_then(|verdict| verdict.get("details")?.as_array());
+        for detail in details
+            .into_iter()
+            .flatten()
+            .filter_map(|detail| detail.as_str())
+        {
+            let _ = writeln!(page, "    {detail}");
+        }
     }
 }
 

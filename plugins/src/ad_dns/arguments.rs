@@ -39,14 +39,16 @@ pub struct Arguments {
     #[arg(short, long, value_parser = clap::value_parser!(u16).range(1..))]
     port: Option<u16>,
     /// Network in which all addresses must lie; can be repeated
-    #[arg(long, value_name = "CIDR", value_parser = network, action = clap::ArgAction::Append)]
+    #[arg(long, value_name = "CIDR,...", value_parser = network, value_delimiter = ',',
+          action = clap::ArgAction::Append)]
     allow: Vec<IpNet>,
     /// Network in which no address may lie, whatever is allowed; can be repeated
-    #[arg(long, value_name = "CIDR", value_parser = network, action = clap::ArgAction::Append)]
+    #[arg(long, value_name = "CIDR,...", value_parser = network, value_delimiter = ',',
+          action = clap::ArgAction::Append)]
     forbid: Vec<IpNet>,
     /// Address that each name must have; repeated, the names must have exactly these
-    #[arg(short = 'a', long, value_name = "ADDRESS", action = clap::ArgAction::Append,
-          requires = "hostname")]
+    #[arg(short = 'a', long, value_name = "ADDRESS,...", value_delimiter = ',',
+          action = clap::ArgAction::Append, requires = "hostname")]
     expect: Vec<IpAddr>,
     /// Judge the records of a domain too
     #[arg(long, value_name = "dc|exchange", requires = "domain")]

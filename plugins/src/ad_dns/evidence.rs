@@ -89,6 +89,10 @@ impl Answer {
             Code::NoError => Said::Records(&reply.answers),
             // After a CNAME it is the end of the chain that does not exist (RFC 6604).
             Code::NxDomain if !reply.answers.is_empty() => Said::Records(&reply.answers),
+            // BIND gives up on a loop of aliases with SERVFAIL, and shows how far it came.
+            Code::ServFail if reply.authoritative && !reply.answers.is_empty() => {
+                Said::Records(&reply.answers)
+            }
             Code::NxDomain => Said::NxDomain,
             code => Said::Error(code),
         }
@@ -158,6 +162,20 @@ impl Witness {
     /// What `name` stands for; nothing if this server did not say.
     pub(super) fn meaning(&self, name: &Name) -> Option<Meaning> {
         let endings = [Type::A, Type::Aaaa].map(|kind| self.follow(&Question::new(name, kind)));
+        let unknown = |ending: &Ending<'_>| match ending {
+            Ending::Unasked(_) => true,
+            Ending::Unanswered(at) => at == name,
+            _ => false,
+        };
+        if endings.iter().any(unknown) {
+            return None;
+        }
+        if let Some(at) = endings.iter().find_map(|ending| match ending {
+            Ending::Unanswered(at) => Some(at.clone()),
+            _ => None,
+        }) {
+            return Some(Meaning::AliasOfElsewhere(at));
+        }
         let addresses: BTreeSet<IpAddr> = endings
             .iter()
             .filter_map(|ending| match ending {
@@ -167,14 +185,6 @@ impl Witness {
             .flatten()
             .filter_map(|record| address(record))
             .collect();
-        let unknown = |ending: &Ending<'_>| match ending {
-            Ending::Unasked(_) => true,
-            Ending::Unanswered(at) => at == name,
-            _ => false,
-        };
-        if endings.iter().any(unknown) {
-            return None;
-        }
         if !addresses.is_empty() {
             return Some(Meaning::Addresses(addresses));
         }
@@ -203,13 +213,12 @@ impl Witness {
 
     /// Whether `name` is an alias.
     pub(super) fn alias(&self, name: &Name) -> Option<Name> {
-        let all = [Type::A, Type::Aaaa].into_iter().filter_map(|kind| {
+        [Type::A, Type::Aaaa].into_iter().find_map(|kind| {
             match self.said(&Question::new(name, kind)) {
                 Some(Said::Records(records)) => canonical(records, name),
                 _ => None,
             }
-        });
-        all.into_iter().next()
+        })
     }
 
     /// Follows aliases from `question`, through what this reply and others say of them.

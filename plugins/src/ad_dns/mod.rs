@@ -82,7 +82,7 @@ pub fn read_server(text: &str) -> Result<(String, Option<u16>), String> {
         ),
     };
     let is_address = name.parse::<std::net::IpAddr>().is_ok();
-    if name.contains(':') && !is_address || !is_address && name.parse::<Name>().is_err() {
+    if !is_address && name.parse::<Name>().is_err() {
         return Err(expected());
     }
     Ok((name.to_owned(), port))

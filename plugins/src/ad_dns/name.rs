@@ -61,15 +61,32 @@ impl Name {
     }
 
     pub(super) fn to_wire(&self) -> Option<rr::Name> {
-        rr::Name::from_ascii(format!("{}.", self.0)).ok()
+        // The text form refuses labels that hosts must not have and records may; but it knows what
+        // a backslash stands for.
+        if self.0.contains('\\') {
+            return rr::Name::from_ascii(format!("{}.", self.0)).ok();
+        }
+        let labels = self.0.split('.').filter(|label| !label.is_empty());
+        rr::Name::from_labels(labels.map(str::as_bytes)).ok()
     }
 }
 
 impl From<&rr::Name> for Name {
     fn from(name: &rr::Name) -> Self {
-        let text = name.to_ascii().to_ascii_lowercase();
-        Self(text.strip_suffix('.').unwrap_or(&text).to_owned())
+        let labels: Vec<String> = name.iter().map(text_of).collect();
+        Self(labels.join("."))
     }
+}
+
+/// A label in lower case; what would not be read back as it is stands in octal, as `to_wire`
+/// reads it.
+fn text_of(label: &[u8]) -> String {
+    let letter = |byte: &u8| match byte {
+        b'.' | b'\\' => format!("\\{byte:03o}"),
+        b'!'..=b'~' => char::from(byte.to_ascii_lowercase()).to_string(),
+        _ => format!("\\{byte:03o}"),
+    };
+    label.iter().map(letter).collect()
 }
 
 impl FromStr for Name {
@@ -153,6 +170,18 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn any_label_of_a_server_becomes_one_label_and_goes_back(
+            label in prop::collection::vec(any::<u8>(), 1..63)
+        ) {
+            let from = rr::Name::from_labels([b"a".as_slice(), &label]).expect("labels");
+            let name = Name::from(&from);
+            prop_assert_eq!(name.depth(), 2, "{}", name);
+            if let Some(back) = name.to_wire() {
+                prop_assert_eq!(Name::from(&back), name);
+            }
+        }
+
         #[test]
         fn a_name_survives_the_wire(text in "([a-zA-Z0-9_-]{1,20}\\.){1,6}[a-z]{2,8}") {
             let name = name(&text);

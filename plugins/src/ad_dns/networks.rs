@@ -49,11 +49,11 @@ impl Networks {
             .allowed
             .iter()
             .any(|network| network.contains(&address));
-        let never = NEVER
+        let mut never = NEVER
             .iter()
             .chain((!allowed).then_some(&UNIQUE_LOCAL))
             .filter_map(|network| network.parse::<IpNet>().ok());
-        if let Some(network) = never.into_iter().find(|network| network.contains(&address)) {
+        if let Some(network) = never.find(|network| network.contains(&address)) {
             return Some(Offence::Never(network));
         }
         (!allowed && !self.allowed.is_empty()).then_some(Offence::NotAllowed)

@@ -45,7 +45,6 @@ pub(super) fn locators(dc: &Dc) -> Vec<Locator> {
     add(&msdcs, "_ldap._tcp.dc", LDAP);
     add(&msdcs, "_ldap._tcp.pdc", LDAP);
     add(&forest_msdcs, "_ldap._tcp.gc", GLOBAL_CATALOGUE);
-    add(forest, "_gc._tcp", GLOBAL_CATALOGUE);
     add(domain, "_kerberos._tcp", KERBEROS);
     add(domain, "_kerberos._udp", KERBEROS);
     add(&msdcs, "_kerberos._tcp.dc", KERBEROS);
@@ -65,7 +64,13 @@ pub(super) fn locators(dc: &Dc) -> Vec<Locator> {
             &format!("_ldap._tcp.{site}._sites.gc"),
             GLOBAL_CATALOGUE,
         );
-        add(forest, &format!("_gc._tcp.{site}._sites"), GLOBAL_CATALOGUE);
+    }
+    // They lie in the zone of the forest's root, which only its own controllers hold.
+    if domain == forest {
+        add(forest, "_gc._tcp", GLOBAL_CATALOGUE);
+        if let Some(site) = &dc.site {
+            add(forest, &format!("_gc._tcp.{site}._sites"), GLOBAL_CATALOGUE);
+        }
     }
     all
 }

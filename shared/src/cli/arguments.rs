@@ -159,6 +159,13 @@ mod tests {
     }
 
     #[test]
+    fn a_check_that_takes_servers_by_another_option_gets_it_by_that() {
+        let words = ["check", "192.168.1.35", "53", "10.0.1.5", "53"].map(OsString::from);
+        let read = for_clap(HostMode::Ldirectord, "--server", words.to_vec());
+        assert_eq!(read, ["check", "--server", "10.0.1.5", "--port", "53"]);
+    }
+
+    #[test]
     fn an_arguments_file_has_one_option_a_line() {
         let text = "# the RDP check\n\n--tls\n  --require nla \n-t 3\n--expect-name=EX 1\n";
         let words = one_a_line(text).expect("well-formed");

@@ -1,6 +1,7 @@
 //! What is measured. A subject is one file here and one entry in [`ALL`]; it gives one row a
 //! quantity.
 
+mod dns_run;
 mod owa_run;
 mod plugin_run;
 mod plugin_run_tls;
@@ -58,6 +59,16 @@ pub(crate) const ALL: &[Subject] = &[
         name: "owa_run/check_http",
         place: Place::Here,
         measure: owa_run::against_check_http,
+    },
+    Subject {
+        name: "dns_run_check_dig",
+        place: Place::Here,
+        measure: dns_run::against_dig,
+    },
+    Subject {
+        name: "dns_run_check_dns",
+        place: Place::Here,
+        measure: dns_run::against_check_dns,
     },
     Subject {
         name: "weight_change",

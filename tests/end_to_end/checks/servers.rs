@@ -2,7 +2,9 @@
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
+use lookalike::dns::Dns;
 use lookalike::rdp::{Behaviour, Rdp};
+use lookalike::switch::Switchable;
 
 /// A server with TLS and NLA, for as long as the test runs.
 pub(crate) fn healthy() -> SocketAddr {
@@ -14,6 +16,15 @@ pub(crate) fn behaving(behaviour: Behaviour) -> SocketAddr {
     let rdp = Rdp::listen((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
     rdp.behave(behaviour).unwrap();
     rdp.address()
+}
+
+/// A DNS server with that behaviour, for as long as the test runs.
+pub(crate) fn dns(behaviour: &str) -> SocketAddr {
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    let records = "ex1.exch.test 1200 A 192.0.2.11";
+    let server = Dns::listen(any, &["exch.test"], records).unwrap();
+    server.switch(behaviour).unwrap();
+    server.address()
 }
 
 /// A port that nothing listens on.

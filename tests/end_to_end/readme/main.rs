@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use lookalike::certificate::Wish;
+use lookalike::dns::Dns;
 use lookalike::iis::Iis;
 use lookalike::rdp::Rdp;
 use lookalike::smtp::{Connector, Smtp};
@@ -51,12 +52,20 @@ fn program(name: &str) -> PathBuf {
     path
 }
 
-fn commands() -> Vec<String> {
+/// What stands between ``` and ```, of that language.
+fn blocks(language: &str) -> Vec<String> {
     let text = std::fs::read_to_string(root().join("README.md")).expect("README.md");
     let blocks = text.split("```").skip(1).step_by(2);
     blocks
-        .filter_map(|block| block.strip_prefix("sh\n"))
-        .flat_map(str::lines)
+        .filter_map(|block| block.strip_prefix(&format!("{language}\n")))
+        .map(str::to_owned)
+        .collect()
+}
+
+fn commands() -> Vec<String> {
+    blocks("sh")
+        .iter()
+        .flat_map(|block| block.lines())
         .map(|line| line.split(" #").next().unwrap_or("").trim().to_owned())
         .filter(|line| !line.is_empty())
         .collect()
@@ -91,6 +100,8 @@ fn every_command_of_the_readme_does_what_it_says() {
             mail(&line);
         } else if line.starts_with("check_owa ") {
             web(&line);
+        } else if line.starts_with("check_ad_dns ") {
+            checks_dns(&line);
         } else {
             assert!(
                 ENDS_WITH_0.iter().any(|known| line.starts_with(known)),
@@ -125,6 +136,38 @@ fn web(line: &str) {
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(said.starts_with("OWA OK: /owa, /ews "), "{line}: {said}");
     assert_eq!(output.status.code(), Some(0), "{line}: {said}");
+}
+
+#[test]
+fn every_section_of_the_readme_can_be_added_to_a_file_that_works() {
+    let example = root().join("packaging/examples/x224.toml");
+    let example = std::fs::read_to_string(example).expect("the example");
+    let sections = blocks("toml");
+    assert!(!sections.is_empty(), "the README's sections were not found");
+    for section in sections {
+        let text = format!("{example}\n{section}");
+        let judged = hook::config::Config::parse(Path::new("governess.toml"), &text);
+        assert!(
+            judged.is_ok(),
+            "{section}: {:?}",
+            judged.err().map(|why| why.to_string())
+        );
+    }
+}
+
+/// A check against a look-alike with all that a domain needs.
+fn checks_dns(line: &str) {
+    let records = "ex1.exch.test 1200 A 192.0.2.11\nmail.exch.test 1200 A 192.0.2.10\n\
+                   autodiscover.exch.test 1200 CNAME mail.exch.test\n\
+                   exch.test 1200 MX 10 mail.exch.test\nexch.test 1200 TXT v=spf1 mx -all";
+    let server = Dns::listen(([127, 0, 0, 1], 0).into(), &["exch.test"], records);
+    let port = server.expect("a look-alike").address().port();
+    let at_hand = line
+        .replace("10.0.1.5", "127.0.0.1")
+        .replace("10.0.1.6", "127.0.0.1");
+    let output = run(&format!("{at_hand} -p {port}"));
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.starts_with("AD_DNS OK: "), "{line}: {output:?}");
 }
 
 /// A check against the look-alike, which is in health.

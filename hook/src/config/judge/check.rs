@@ -12,14 +12,24 @@ use toml::Spanned;
 use super::super::fault::Fault;
 use super::super::file::{self, Named, Placed};
 use super::super::{Check, CheckId, Exec, Probe, REAL_PATH, Server, Tcp, VirtualService};
-use super::{not_yet, number, owa, smtp, time, word};
+use super::{number, owa, smtp, time, word};
 use crate::health::Rules;
 
 /// How much of an answer a `tcp` check reads at most.
 const LONGEST_EXPECTATION: usize = 4096;
 
 pub(super) fn judge(name: &Spanned<String>, check: &file::Check, faults: &mut Vec<Fault>) -> Check {
-    not_yet(faults, "dns", &check.dns);
+    if let Some(dns) = &check.dns {
+        let message = format!(
+            "[checks.{}] asks DNS, which says nothing about one real server",
+            name.as_ref()
+        );
+        let instead = format!(
+            "write [watch.{}]; it reports and moves no weight",
+            name.as_ref()
+        );
+        faults.push(Fault::at(dns.span(), message).suggest(instead));
+    }
     if name.as_ref() == REAL_PATH {
         let message = format!("[checks.{REAL_PATH}] is the name of a check of governess itself");
         faults.push(Fault::at(name.span(), message).suggest("choose another name"));
@@ -29,7 +39,7 @@ pub(super) fn judge(name: &Spanned<String>, check: &file::Check, faults: &mut Ve
     let retry = Duration::from_secs(1);
     Check {
         name: name.as_ref().clone(),
-        probe: probe(name, check, faults),
+        probe: probe("checks", name, check, faults),
         interval,
         timeout: time(faults, "timeout", &check.timeout, usual.timeout),
         retry_interval: time(faults, "retry_interval", &check.retry_interval, retry),
@@ -82,8 +92,33 @@ impl Usual {
     }
 }
 
-/// What the check does. Exactly one kind must be named.
-fn probe(name: &Spanned<String>, check: &file::Check, faults: &mut Vec<Fault>) -> Probe {
+/// What the check does.
+pub(super) fn probe(
+    section: &str,
+    name: &Spanned<String>,
+    check: &file::Check,
+    faults: &mut Vec<Fault>,
+) -> Probe {
+    exactly_one(section, name, check, faults);
+    if check.reported.is_some() {
+        return Probe::Reported;
+    }
+    match (&check.exec, &check.tcp, &check.smtp, &check.owa) {
+        (Some(exec), ..) => Probe::Exec(judge_exec(exec, faults)),
+        (None, Some(written), ..) => Probe::Tcp(tcp(written, faults)),
+        (None, None, Some(written), _) => smtp::judge(written, faults),
+        (None, None, None, Some(written)) => owa::judge(written, faults),
+        (None, None, None, None) => x224(check.x224.as_ref(), faults),
+    }
+}
+
+/// Exactly one kind must be named.
+pub(super) fn exactly_one(
+    section: &str,
+    name: &Spanned<String>,
+    check: &file::Check,
+    faults: &mut Vec<Fault>,
+) {
     let named = usize::from(check.dns.is_some())
         + usize::from(check.x224.is_some())
         + usize::from(check.tcp.is_some())
@@ -98,19 +133,9 @@ fn probe(name: &Spanned<String>, check: &file::Check, faults: &mut Vec<Fault>) -
             "names two checks"
         };
         faults.push(
-            Fault::at(name.span(), format!("[checks.{}] {what}", name.as_ref()))
+            Fault::at(name.span(), format!("[{section}.{}] {what}", name.as_ref()))
                 .suggest("one section, one check, such as x224 = { port = 3389 }"),
         );
-    }
-    if check.reported.is_some() {
-        return Probe::Reported;
-    }
-    match (&check.exec, &check.tcp, &check.smtp, &check.owa) {
-        (Some(exec), ..) => Probe::Exec(judge_exec(exec, faults)),
-        (None, Some(written), ..) => Probe::Tcp(tcp(written, faults)),
-        (None, None, Some(written), _) => smtp::judge(written, faults),
-        (None, None, None, Some(written)) => owa::judge(written, faults),
-        (None, None, None, None) => x224(check.x224.as_ref(), faults),
     }
 }
 
@@ -301,7 +326,10 @@ fn unknown_placeholder(argument: &Spanned<String>, faults: &mut Vec<Fault>) {
     }
 }
 
-fn enforce(written: &Placed<Vec<Spanned<String>>>, faults: &mut Vec<Fault>) -> Vec<Advice> {
+pub(super) fn enforce(
+    written: &Placed<Vec<Spanned<String>>>,
+    faults: &mut Vec<Fault>,
+) -> Vec<Advice> {
     let listed = written
         .as_ref()
         .map_or(&[][..], |list| list.as_ref().as_slice());

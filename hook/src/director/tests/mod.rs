@@ -555,3 +555,92 @@ fn servers_that_nothing_asks_serve_from_the_first_moment() {
         (vec![0, 1], 0)
     );
 }
+
+const WATCHED: &str = "\n[watch.dns]\ndns = { names = [\"ex1.exch.test\"] }\nfall = 2\n\
+                       [watch.rdp]\nx224 = {}\n";
+
+impl Running {
+    fn status(&mut self) -> crate::operate::status::Status {
+        self.director.status(self.now)
+    }
+
+    fn watch_finds(&mut self, watch: usize, server: Option<usize>, kind: Kind) -> &mut Self {
+        self.now = self.now + Duration::from_secs(1);
+        let condition = match kind {
+            Kind::Ok => Condition::Healthy,
+            _ => Condition::Failed,
+        };
+        let finding = Finding::new(condition, kind, "dc1 answers ex1 with 10.0.1.1");
+        let report = WatchReport {
+            watch: self.director.config.watches[watch].name.as_str().into(),
+            server: server.map(|at| self.director.config.servers[at].name.as_str().into()),
+            verdict: Verdict::new("ad_dns", "ex1.exch.test", Some(53), finding),
+        };
+        self.director.take_watch(report, self.now);
+        self
+    }
+}
+
+#[test]
+fn a_watch_is_told_with_each_change_alarms_after_fall_and_never_moves_a_weight() {
+    let bench = Bench::new();
+    let mut director = bench.director_with(&format!("{CONFIG}{WATCHED}"));
+    director.both_up();
+    let (writes, told) = (bench.kernel.writes(), bench.events("verdict"));
+    for server in [None, Some(0), Some(1)] {
+        let watch = usize::from(server.is_some());
+        for _ in 0..10 {
+            director.watch_finds(watch, server, Kind::DnsForbidden);
+        }
+    }
+    assert_eq!(bench.kernel.weights(), [1, 1]);
+    assert_eq!(bench.kernel.writes(), writes);
+    assert_eq!(bench.events("verdict"), told + 3, "each change once");
+    director.watch_finds(0, None, Kind::Ok);
+    assert_eq!(bench.events("verdict"), told + 4);
+    assert_eq!(bench.kernel.weights(), [1, 1]);
+}
+
+#[test]
+fn a_watch_is_in_the_status_with_its_alarm_and_its_last_words() {
+    let bench = Bench::new();
+    let mut director = bench.director_with(&format!("{CONFIG}{WATCHED}"));
+    let before = director.status();
+    assert_eq!(
+        (before.watches.len(), &before.watches[0].verdict),
+        (2, &None)
+    );
+    director.watch_finds(0, None, Kind::DnsForbidden);
+    assert!(!director.status().watches[0].alarm, "fall is 2");
+    director.watch_finds(0, None, Kind::DnsForbidden);
+    director.watch_finds(1, Some(1), Kind::Ok);
+    let status = director.status();
+    let [dns, rdp] = status.watches.as_slice() else {
+        panic!("{status:?}");
+    };
+    assert!(
+        dns.alarm && dns.name == "dns" && dns.server.is_none(),
+        "{dns:?}"
+    );
+    let kind = dns.verdict.as_ref().map(|verdict| verdict["kind"].clone());
+    assert_eq!(kind, Some("dns_forbidden".into()));
+    assert_eq!((rdp.server.as_deref(), rdp.alarm), (Some("ex2"), false));
+    let page = status.page();
+    assert!(
+        page.contains("ALARM dns: failed - dc1 answers ex1 with 10.0.1.1"),
+        "{page}"
+    );
+    assert!(page.contains("rdp on ex2: healthy"), "{page}");
+}
+
+#[test]
+fn a_watch_that_falls_silent_is_told_once() {
+    let bench = Bench::new();
+    let mut director = bench.director_with(&format!("{CONFIG}{WATCHED}"));
+    director.watch_finds(0, None, Kind::Ok);
+    director.passes(181).passes(60);
+    assert_eq!(bench.events("stale"), 1);
+    assert!(director.status().watches[0].stale);
+    director.watch_finds(0, None, Kind::Ok);
+    assert!(!director.status().watches[0].stale);
+}

@@ -20,7 +20,7 @@ async fn run(exec: &Exec, budget: Duration) -> Verdict {
         port: None,
         management: None,
     };
-    check("store", exec, &server, Deadline::after(budget)).await
+    check("store", exec, Some(&server), Deadline::after(budget)).await
 }
 
 async fn verdict_of(script: &str) -> Verdict {

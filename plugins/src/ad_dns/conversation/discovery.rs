@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use shared::deadline::Deadline;
 use shared::dial::{Family, Target};
+use shared::text::spoken;
 use shared::verdict::{Condition, Finding, Kind};
 
 use super::super::PORT;
-use super::super::evidence::{Answer, Silence, address};
+use super::super::evidence::{Silence, address};
 use super::super::name::Name;
 use super::super::options::Discovery;
-use super::super::wire::{Data, Question, Record, Recursion, Reply, Type};
+use super::super::wire::{Code, Data, Question, Record, Recursion, Reply, Type};
 use super::exchange;
 
 /// Where the resolvers of this machine are written down, resolv.conf(5).
@@ -32,15 +33,10 @@ pub(super) async fn servers_for(
     deadline: &Deadline,
 ) -> Result<Vec<Target>, Finding> {
     let resolvers = Resolvers::of_this_machine(discovery, deadline);
-    let soa = resolvers.ask(&Question::new(name, Type::Soa)).await?;
-    let zone = zone_of(&soa)
-        .filter(|zone| zone.depth() > 0)
-        .ok_or_else(|| {
-            not_found(
-                name,
-                "no zone that holds it is known to the resolvers of this machine",
-            )
-        })?;
+    let zone = resolvers.zone(name).await?.ok_or_else(|| {
+        let why = "no zone that holds it is known to the resolvers of this machine";
+        not_found(name, why)
+    })?;
     let reply = resolvers.ask(&Question::new(&zone, Type::Ns)).await?;
     let names = reply
         .answers
@@ -69,15 +65,16 @@ pub(super) async fn servers_for(
     Ok(servers)
 }
 
-/// The zone that a reply to a question for SOA tells: in the answer if the name is the zone's own,
-/// else in the authority section (RFC 2308 section 3).
-fn zone_of(reply: &Reply) -> Option<Name> {
-    let is_soa = |record: &&Record| matches!(record.data, Data::Soa { .. });
-    let sections = reply.answers.iter().chain(&reply.authority);
-    sections
-        .into_iter()
-        .find(is_soa)
-        .map(|record| record.name.clone())
+/// The zone of `name` by a reply to a question for SOA: in the answer if the name is the zone's own,
+/// else in the authority section (RFC 2308 section 3). An alias leads into other zones.
+fn zone_of(name: &Name, reply: &Reply) -> Option<Name> {
+    let holds = |record: &&Record| {
+        matches!(record.data, Data::Soa { .. })
+            && name.is_within(&record.name)
+            && record.name.depth() > 0
+    };
+    let mut records = reply.answers.iter().chain(&reply.authority);
+    records.find(holds).map(|record| record.name.clone())
 }
 
 struct Resolvers<'a> {
@@ -96,9 +93,22 @@ impl<'a> Resolvers<'a> {
         }
     }
 
-    /// Asks one after the other until one knows.
+    /// The zone that holds `name`.
+    async fn zone(&self, name: &Name) -> Result<Option<Name>, Finding> {
+        let mut at = name.clone();
+        while at.depth() > 0 {
+            let reply = self.ask(&Question::new(&at, Type::Soa)).await?;
+            if let Some(zone) = zone_of(&at, &reply) {
+                return Ok(Some(zone));
+            }
+            at = at.parent();
+        }
+        Ok(None)
+    }
+
+    /// Asks one after the other until one knows: that a name does not exist is knowledge too.
     async fn ask(&self, question: &Question) -> Result<Reply, Finding> {
-        let mut why = String::new();
+        let mut why = Vec::new();
         for (at, address) in self.addresses.iter().enumerate() {
             let others = self.addresses.len() - at;
             let share = u32::try_from(others)
@@ -113,15 +123,19 @@ impl<'a> Resolvers<'a> {
                     .filter(|source| source.is_ipv4() == address.is_ipv4()),
             };
             let answer = exchange::ask(&resolver, question, Recursion::Wanted, &patience).await;
-            match knows(answer) {
-                Ok(reply) => return Ok(reply),
+            let what = match answer.outcome {
+                Ok(reply) if matches!(reply.code, Code::NoError | Code::NxDomain) => {
+                    return Ok(reply);
+                }
+                Ok(reply) => reply.code.to_string(),
                 Err(Silence::Ours(finding)) => return Err(finding),
-                Err(silence) => why = format!("{address} says: {}", words(&silence, &patience)),
-            }
+                Err(silence) => words(silence, answer.took),
+            };
+            why.push(format!("{address}: {what}"));
         }
         Err(not_found(
             &question.name,
-            &format!("no resolver of {RESOLVERS} answers {why}"),
+            &format!("no resolver of {RESOLVERS} knows ({})", why.join(", ")),
         ))
     }
 
@@ -141,29 +155,12 @@ impl<'a> Resolvers<'a> {
     }
 }
 
-/// The reply of a resolver that knows: that a name does not exist is knowledge too.
-fn knows(answer: Answer) -> Result<Reply, Silence> {
-    use super::super::wire::Code;
-    let reply = answer.outcome?;
-    match reply.code {
-        Code::NoError | Code::NxDomain => Ok(reply),
-        code => Err(Silence::Malformed(code.to_string())),
-    }
-}
-
-fn words(silence: &Silence, patience: &Deadline) -> String {
+fn words(silence: Silence, waited: Duration) -> String {
     match silence {
-        Silence::Timeout => {
-            format!(
-                "nothing in {}",
-                shared::text::spoken(patience.budget().max(Duration::from_millis(1)))
-            )
-        }
+        Silence::Timeout => format!("nothing in {}", spoken(waited)),
         Silence::PortClosed => "its port is closed".to_owned(),
-        Silence::Unreachable(why) | Silence::Malformed(why) | Silence::Truncated(why) => {
-            why.clone()
-        }
-        Silence::Ours(finding) => finding.summary.clone(),
+        Silence::Unreachable(why) | Silence::Malformed(why) | Silence::Truncated(why) => why,
+        Silence::Ours(finding) => finding.summary,
     }
 }
 

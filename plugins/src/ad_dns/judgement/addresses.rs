@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use shared::verdict::{Finding, Kind};
 
-use super::super::evidence::Meaning;
+use super::super::evidence::{Meaning, Witness};
 use super::super::name::Name;
 use super::super::networks::Offence;
 use super::super::questions;
@@ -21,6 +21,7 @@ const REMEDY: &str = "clients go there past the VIP; switch 'Register this conne
 pub(super) fn judge(subject: &Subject<'_>, complaints: &mut Complaints<'_>) {
     for name in questions::hosts(subject.options) {
         let meanings = subject.meanings(&name);
+        unfollowed(subject, &name, complaints);
         networks(subject, &name, &meanings, complaints);
         let agreed = agreement(subject, &name, &meanings, complaints);
         for (at, meaning) in &meanings {
@@ -34,6 +35,18 @@ pub(super) fn judge(subject: &Subject<'_>, complaints: &mut Complaints<'_>) {
                 absence if agreed => complaints.about(*at, absent(&name, absence)),
                 _ => {}
             }
+        }
+    }
+}
+
+/// Aliases that led on and on, until no more was asked: nothing is known then.
+fn unfollowed(subject: &Subject<'_>, name: &Name, complaints: &mut Complaints<'_>) {
+    for (at, witness) in subject.evidence.witnesses.iter().enumerate() {
+        let asked = witness.said(&Question::new(name, Type::A)).is_some();
+        if asked && !witness.unasked(name).is_empty() {
+            let rest = format!("{name} on to ever more names, more than are followed");
+            let complaint = Complaint::failed(Kind::DnsUnexpected, "leads", rest);
+            complaints.about(at, complaint);
         }
     }
 }
@@ -152,10 +165,10 @@ impl Subject<'_> {
     /// The serial number of the zone of `name` at each server that told it.
     pub(super) fn serials(&self, name: &Name) -> Vec<(usize, u32)> {
         let question = Question::new(name, Type::Soa);
-        let serial = |(at, witness): (usize, &super::super::evidence::Witness)| {
+        let serial = |(at, witness): (usize, &Witness)| {
             let reply = witness.answers.get(&question)?.outcome.as_ref().ok()?;
-            let records = reply.answers.iter().chain(&reply.authority);
-            records.into_iter().find_map(|record| match record.data {
+            let mut records = reply.answers.iter().chain(&reply.authority);
+            records.find_map(|record| match record.data {
                 Data::Soa { serial } => Some((at, serial)),
                 _ => None,
             })

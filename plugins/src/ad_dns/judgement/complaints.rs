@@ -68,7 +68,9 @@ impl<'a> Complaints<'a> {
 
     /// About no single server.
     pub(super) fn general(&mut self, finding: Finding) {
-        self.findings.push(finding);
+        if !self.findings.contains(&finding) {
+            self.findings.push(finding);
+        }
     }
 
     pub(super) fn remark(&mut self, remark: String) {
@@ -95,7 +97,10 @@ impl<'a> Complaints<'a> {
             Finding::new(complaint.condition, complaint.kind, summary)
         });
         let mut findings: Vec<Finding> = told.chain(self.findings.iter().cloned()).collect();
-        findings.sort_by_key(|finding| (std::cmp::Reverse(finding.condition), rank(finding.kind)));
+        findings.sort_by_cached_key(|finding| {
+            let worst_first = std::cmp::Reverse(finding.condition);
+            (worst_first, rank(finding.kind), finding.kind.name())
+        });
         findings
     }
 }

@@ -7,21 +7,25 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use lookalike::rdp::Behaviour;
+use lookalike::switch::HEALTHY;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
 use crate::host::{Mode, Said, built, check, check_after, copy, run, script};
-use crate::servers::{behaving, closed, healthy};
+use crate::servers::{behaving, closed, dns, healthy};
 
 /// Where all cells of the table are played.
 pub(super) struct Cast {
     pub(super) healthy: SocketAddr,
     pub(super) standard_security: SocketAddr,
     pub(super) closed: SocketAddr,
+    pub(super) dns: SocketAddr,
+    pub(super) silent_dns: SocketAddr,
     /// The programs of the release.
     pub(super) released: PathBuf,
+    pub(super) released_dns: PathBuf,
     /// The same, where every user may run them.
     pub(super) public: PathBuf,
     /// A check that breaks as its `-H` says, in the first or in the second program.
@@ -44,7 +48,10 @@ impl Cast {
             healthy: healthy(),
             standard_security: behaving(Behaviour::Selects(0)),
             closed: closed(),
+            dns: dns(HEALTHY),
+            silent_dns: dns("silent"),
             released: built("check_x224"),
+            released_dns: built("check_ad_dns"),
             public: public.join("check_x224"),
             breaking: breaking.join("check_x224"),
             directory,

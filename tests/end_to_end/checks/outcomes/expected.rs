@@ -101,7 +101,12 @@ fn is_said(mode: &Mode, condition: Condition, text: &str) -> bool {
         "nagios" => {
             let words = ["OK", "WARNING", "CRITICAL", "UNKNOWN"];
             let word = usize::try_from(code).ok().and_then(|code| words.get(code));
-            let begins = |word: &&str| text.starts_with(&format!("X224 {word}: "));
+            let begins = |word: &&str| {
+                let checks = ["X224", "AD_DNS"];
+                checks
+                    .iter()
+                    .any(|check| text.starts_with(&format!("{check} {word}: ")))
+            };
             word.is_some_and(begins) && text.ends_with('\n')
         }
         "json" => {

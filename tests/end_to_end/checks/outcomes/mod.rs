@@ -2,6 +2,7 @@
 //! or to the machine. One table, run on the built programs.
 
 mod cast;
+mod dns;
 mod expected;
 mod outcome;
 mod table;

@@ -17,7 +17,7 @@ type Play = fn(&Cast, &Mode, &str) -> Said;
 /// One row of the table.
 pub(super) struct Outcome {
     pub(super) name: &'static str,
-    /// The option that decides how deep the check goes: none, or `--tls`.
+    /// The option that decides how deep the check goes: none, or `--tls`; what is asked, of DNS.
     pub(super) depth: &'static str,
     pub(super) expected: Expected,
     pub(super) play: Play,
@@ -37,6 +37,7 @@ const BOTH: &[&str] = &["", "--tls"];
 pub(super) fn outcomes() -> Vec<Outcome> {
     let rows = [
         waiting(),
+        super::dns::rows(),
         server(),
         caller(),
         output(),
@@ -47,7 +48,7 @@ pub(super) fn outcomes() -> Vec<Outcome> {
     rows.into_iter().flatten().collect()
 }
 
-fn row(
+pub(super) fn row(
     name: &'static str,
     depths: &'static [&'static str],
     expected: Expected,

@@ -22,7 +22,9 @@ pub(super) fn shown(said: &Said) -> String {
     let text = said.text();
     let line = text.lines().next().unwrap_or_default();
     let word = match line.split_once(':') {
-        Some((state, _)) if line.starts_with("X224 ") => format!("`{state}:…` "),
+        Some((state, _)) if line.starts_with("X224 ") || line.starts_with("AD_DNS ") => {
+            format!("`{state}:…` ")
+        }
         _ if line.starts_with('{') => {
             let line: serde_json::Value = serde_json::from_str(line).unwrap_or_default();
             format!("`{}` ", line["condition"].as_str().unwrap_or("?"))
@@ -91,6 +93,7 @@ impl Row {
             name: outcomes[row].name,
             depth: match outcomes[row].depth {
                 "" => "X.224",
+                super::dns::CHECKED => "DNS",
                 _ => "TLS",
             },
             cells: (0..MODES.len()).map(shown).collect(),
