@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use hook::clock::Clock;
 use hook::config::Config;
 use hook::director::Report;
-use hook::intake;
+use hook::intake::Checks;
 use lookalike::smtp::Behaviour;
 use shared::verdict::{Condition, Kind};
 
@@ -37,7 +37,8 @@ fn reports(config: &Config, most: usize, time: Duration) -> Vec<Report> {
         .unwrap();
     runtime.block_on(async {
         let (tell, mut told) = tokio::sync::mpsc::channel(64);
-        intake::start(config, &tell, Clock::start());
+        let mut checks = Checks::new(tell, Clock::start());
+        checks.follow(config);
         let ends = Instant::now() + time;
         let mut reports = Vec::new();
         while reports.len() < most {
