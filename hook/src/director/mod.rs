@@ -255,7 +255,6 @@ impl Director {
     pub fn tick(&mut self, now: Moment) {
         self.find_stale(now);
         self.find_stale_watches(now);
-        self.attend_to_departures(now);
         let fingerprint = self.kernel.fingerprint();
         let unchanged = fingerprint.is_some() && fingerprint == self.fingerprint;
         if unchanged && self.table_error.is_none() {
@@ -263,6 +262,8 @@ impl Director {
         } else if let Err(error) = self.reread(now) {
             self.note_table_error(About::default(), error.to_string());
         }
+        // After the table was looked at: what somebody set by hand meanwhile is not written over.
+        self.attend_to_departures(now);
         self.records.journal.flush();
     }
 
