@@ -40,13 +40,13 @@ impl Exchange {
         services.push(Box::new(at(address, ports.rdp, |address| {
             Rdp::listen_as(address, name)
         })?));
+        let dns_name = format!("{name}.exch.test");
         for connector in Connector::ALL {
             let port = connector.port().saturating_add(ports.mail_offset);
             services.push(Box::new(at(address, port, |address| {
-                Smtp::listen(address, connector)
+                Smtp::listen(address, &dns_name, connector)
             })?));
         }
-        let dns_name = format!("{name}.exch.test");
         let iis = at(address, ports.https, |address| {
             Iis::listen(address, &dns_name, Wish::of(&dns_name).issue()?)
         })?;
