@@ -36,6 +36,7 @@ mod topology;
 mod unfit;
 mod vrrp_script;
 mod weights_beside_keepalived;
+mod whole;
 mod wrong_gateway;
 
 /// A story told on fresh namespaces, and its name on the command line.
@@ -62,6 +63,8 @@ pub(crate) const ALL: &[Scenario] = &[
     scenario(STORY, story::story),
     scenario("original_setup", original::original_setup),
     scenario("cold_boot", original::cold_boot),
+    scenario("whole_config", whole::whole_config),
+    scenario("exchange_maintenance", whole::exchange_maintenance),
     scenario("bad_input", bad_input::bad_input),
     scenario("repair_service", repair::repair_service),
     scenario("repair_destination", repair::repair_destination),
