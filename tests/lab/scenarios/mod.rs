@@ -1,7 +1,8 @@
 //! The scenarios, one file for each or for a small group.
 //!
 //! A new one is a function and a line in [`ALL`]. Most begin with `Cluster::serving`, or with
-//! `Cluster::original` where governess sets up the whole host; they let traffic
+//! `Cluster::original` where governess sets up the whole host, or with `Cluster::of_exchange` where the
+//! servers are Exchange in all; they let traffic
 //! run with `lab.traffic()`, do something to `lab.ex1` or `lab.governess`, wait with `lab.until` for
 //! the scene that should follow, and end with `lab.uncut(traffic)`.
 
