@@ -7,9 +7,9 @@ use crate::director::{CONFIG, Director, STATE, ServiceStatus, original};
 use crate::exchange::Exchange;
 use crate::ipvs::{self, Table, weight};
 use crate::namespace::Namespace;
-use crate::servers::{Rdp, serve_echo};
+use crate::servers::{Rdp, serve_echo, serve_echo_on};
 use crate::story::Story;
-use crate::topology::{MARK, PORTS, Topology};
+use crate::topology::{MARK, Topology};
 use crate::traffic::{Toll, Traffic};
 
 /// The address of ex1 inside.
@@ -94,8 +94,8 @@ impl<'a> Cluster<'a> {
     /// does not run yet.
     pub(crate) fn bare(story: &'a Story, config: &str) -> Outcome<Self> {
         let net = network(story)?;
-        serve_echo(&net.ex1, &PORTS)?;
-        serve_echo(&net.ex2, &PORTS)?;
+        serve_echo(&net.ex1)?;
+        serve_echo(&net.ex2)?;
         let ex1 = Rdp::begin(story, Namespace::open("ex1")?)?;
         let ex2 = Rdp::begin(story, Namespace::open("ex2")?)?;
         let governess = Director::prepare(story, Namespace::open("lb1")?, STATE, config)?;
@@ -134,8 +134,8 @@ impl<'a> Cluster<'a, Exchange> {
     /// which they leave free; governess does not run yet, nor does lb1 hold anything.
     pub(crate) fn of_exchange(story: &'a Story, state: &str, config: &str) -> Outcome<Self> {
         let net = network(story)?;
-        serve_echo(&net.ex1, &[80])?;
-        serve_echo(&net.ex2, &[80])?;
+        serve_echo_on(&net.ex1, &[80])?;
+        serve_echo_on(&net.ex2, &[80])?;
         let ex1 = Exchange::begin(story, Namespace::open("ex1")?, EX1)?;
         let ex2 = Exchange::begin(story, Namespace::open("ex2")?, EX2)?;
         let governess = Director::prepare(story, Namespace::open("lb1")?, state, config)?;

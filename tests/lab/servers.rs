@@ -14,10 +14,16 @@ use crate::Outcome;
 use crate::namespace::Namespace;
 use crate::process::{Process, checked};
 use crate::story::Story;
+use crate::topology::PORTS;
 
-/// Serves ports for the rest of the scenario: each connection is greeted with the server's name on a
-/// line, then everything is sent back.
-pub(crate) fn serve_echo(server: &Namespace, ports: &[u16]) -> Outcome {
+/// Serves all ports of the Exchange service for the rest of the scenario: each connection is greeted
+/// with the server's name on a line, then everything is sent back.
+pub(crate) fn serve_echo(server: &Namespace) -> Outcome {
+    serve_echo_on(server, &PORTS)
+}
+
+/// The same on some ports alone.
+pub(crate) fn serve_echo_on(server: &Namespace, ports: &[u16]) -> Outcome {
     let name = server.name();
     let listeners = server.within(|| {
         // Takes connections over IPv4, too (RFC 3493 section 5.3).

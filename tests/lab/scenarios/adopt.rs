@@ -8,7 +8,6 @@ use crate::director::PlannedStep;
 use crate::ipvs::{Table, ipvsadm};
 use crate::servers::serve_echo;
 use crate::story::{Story, same};
-use crate::topology::PORTS;
 use crate::traffic::visit;
 
 pub(super) fn adopt_empty(story: &Story) -> Outcome {
@@ -54,7 +53,7 @@ pub(super) fn adopt_empty(story: &Story) -> Outcome {
 /// governess does not know.
 pub(super) fn adopt_filled(story: &Story) -> Outcome {
     let mut lab = Cluster::build(story)?;
-    serve_echo(&lab.net.dc1, &PORTS)?;
+    serve_echo(&lab.net.dc1)?;
     for command in [
         "-A -f 80 -s rr -p 300",
         "-a -f 80 -r 10.0.1.1:0 -m -w 5",

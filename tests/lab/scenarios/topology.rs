@@ -14,8 +14,8 @@ use crate::traffic::{Traffic, visit};
 pub(super) fn topology(story: &Story) -> Outcome {
     let lab = Topology::build()?;
     lab.lb1_serves()?;
-    serve_echo(&lab.ex1, &PORTS)?;
-    serve_echo(&lab.ex2, &PORTS)?;
+    serve_echo(&lab.ex1)?;
+    serve_echo(&lab.ex2)?;
     for command in [
         "-A -f 80 -s wlc -p 600",
         "-a -f 80 -r 10.0.1.1:0 -m -w 1",
