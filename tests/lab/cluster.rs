@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use crate::Outcome;
-use crate::director::{CONFIG, Director, ServiceStatus, original};
+use crate::director::{CONFIG, Director, STATE, ServiceStatus, original};
+use crate::exchange::Exchange;
 use crate::ipvs::{self, Table, weight};
 use crate::namespace::Namespace;
-use crate::servers::{Rdp, serve_echo};
+use crate::servers::{Rdp, serve_echo, serve_echo_on};
 use crate::story::Story;
 use crate::topology::{MARK, Topology};
 use crate::traffic::{Toll, Traffic};
@@ -17,14 +18,15 @@ pub(crate) const EX1: &str = "10.0.1.1";
 /// The address of ex2 inside.
 pub(crate) const EX2: &str = "10.0.1.2";
 
-/// Two real servers with RDP and echo services, lb1 before them, and governess for lb1.
-pub(crate) struct Cluster<'a> {
+/// Two real servers, lb1 before them, and governess for lb1. The servers are xrdp beside echo
+/// services on the ports of Exchange, unless said otherwise.
+pub(crate) struct Cluster<'a, Server = Rdp> {
     pub(crate) story: &'a Story,
     pub(crate) net: Topology,
     // Before the servers: fields are dropped in this order, and governess should not see them go.
     pub(crate) governess: Director,
-    pub(crate) ex1: Rdp,
-    pub(crate) ex2: Rdp,
+    pub(crate) ex1: Server,
+    pub(crate) ex2: Server,
 }
 
 /// One server: the health that governess sees, and the weight that the kernel has.
@@ -35,6 +37,9 @@ pub(crate) const UP: Standing = ("up", 1);
 
 /// It does not work and gets no new connection.
 pub(crate) const DOWN: Standing = ("down", 0);
+
+/// It says itself that it is in maintenance, and gets no new connection.
+pub(crate) const MAINTAINED: Standing = ("maintenance", 0);
 
 /// It does not work, and keeps its weight because no other does.
 pub(crate) const KEPT: Standing = ("down", 1);
@@ -64,6 +69,15 @@ impl Scene {
     }
 }
 
+/// The machines; should the scenario fail, the table of lb1 is shown.
+fn network(story: &Story) -> Outcome<Topology> {
+    story.on_failure("lb1: its table", || {
+        let listing = Namespace::open("lb1").and_then(|lb1| ipvs::listing(&lb1));
+        listing.unwrap_or_else(|error| error.to_string())
+    });
+    Topology::build()
+}
+
 fn owned((health, weight): Standing) -> (String, u32) {
     (health.to_owned(), weight)
 }
@@ -79,16 +93,12 @@ impl<'a> Cluster<'a> {
     /// The machines with their own addresses; lb1 forwards nothing and holds nothing, and governess
     /// does not run yet.
     pub(crate) fn bare(story: &'a Story, config: &str) -> Outcome<Self> {
-        let net = Topology::build()?;
-        story.on_failure("lb1: its table", || {
-            let listing = Namespace::open("lb1").and_then(|lb1| ipvs::listing(&lb1));
-            listing.unwrap_or_else(|error| error.to_string())
-        });
+        let net = network(story)?;
         serve_echo(&net.ex1)?;
         serve_echo(&net.ex2)?;
         let ex1 = Rdp::begin(story, Namespace::open("ex1")?)?;
         let ex2 = Rdp::begin(story, Namespace::open("ex2")?)?;
-        let governess = Director::prepare(story, Namespace::open("lb1")?, config)?;
+        let governess = Director::prepare(story, Namespace::open("lb1")?, STATE, config)?;
         Ok(Self {
             story,
             net,
@@ -113,6 +123,38 @@ impl<'a> Cluster<'a> {
         Ok(cluster)
     }
 
+    /// Two long-lived connections from each of four clients, carrying numbered messages.
+    pub(crate) fn traffic(&self) -> Outcome<Traffic> {
+        self.traffic_to(&[25, 443])
+    }
+}
+
+impl<'a> Cluster<'a, Exchange> {
+    /// The same machines with look-alikes of Exchange as servers, and an echo service on port 80,
+    /// which they leave free; governess does not run yet, nor does lb1 hold anything.
+    pub(crate) fn of_exchange(story: &'a Story, state: &str, config: &str) -> Outcome<Self> {
+        let net = network(story)?;
+        serve_echo_on(&net.ex1, &[80])?;
+        serve_echo_on(&net.ex2, &[80])?;
+        let ex1 = Exchange::begin(story, Namespace::open("ex1")?, EX1)?;
+        let ex2 = Exchange::begin(story, Namespace::open("ex2")?, EX2)?;
+        let governess = Director::prepare(story, Namespace::open("lb1")?, state, config)?;
+        Ok(Self {
+            story,
+            net,
+            ex1,
+            ex2,
+            governess,
+        })
+    }
+
+    /// One long-lived connection from each of four clients, carrying numbered messages.
+    pub(crate) fn traffic(&self) -> Outcome<Traffic> {
+        self.traffic_to(&[80])
+    }
+}
+
+impl<Server> Cluster<'_, Server> {
     /// Starts governess; then both servers are up, and nothing is left to do.
     pub(crate) fn begin(&mut self) -> Outcome {
         self.governess.start(self.story)?;
@@ -195,10 +237,9 @@ impl<'a> Cluster<'a> {
         ipvs::table(&self.net.lb1)
     }
 
-    /// Two long-lived connections from each of four clients, carrying numbered messages.
-    pub(crate) fn traffic(&self) -> Outcome<Traffic> {
+    fn traffic_to(&self, ports: &[u16]) -> Outcome<Traffic> {
         let clients = Topology::client_addresses().take(4);
-        let traffic = Traffic::begin(&self.net.client, clients, &[25, 443])?;
+        let traffic = Traffic::begin(&self.net.client, clients, ports)?;
         self.story.tell(&format!("traffic: {}", traffic.leads()));
         Ok(traffic)
     }

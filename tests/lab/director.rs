@@ -44,13 +44,18 @@ servers = ["ex1", "ex2"]
 checks = ["rdp"]
 "#;
 
-/// The whole original set-up, the packaged example to the letter but for its folders and times.
-pub(crate) fn original() -> Outcome<String> {
-    let example = include_str!("../../packaging/examples/original.toml");
+/// The whole original set-up, as it is packaged.
+pub(crate) const WHOLE: &str = include_str!("../../packaging/examples/original.toml");
+
+/// Where governess keeps its state in most scenarios.
+pub(crate) const STATE: &str = "/tmp/governess";
+
+/// [`WHOLE`] with the lab's folders and with shorter times, for servers that are Exchange in all.
+pub(crate) fn exchange() -> Outcome<String> {
     altered(
-        example,
+        WHOLE,
         &[
-            ("\"/var/lib/governess\"", "\"/tmp/governess\""),
+            ("/var/lib/governess", STATE),
             (
                 "\"/run/governess/control.sock\"",
                 "\"/run/governess.sock\"\nreconcile_interval = \"1s\"",
@@ -59,7 +64,23 @@ pub(crate) fn original() -> Outcome<String> {
                 "tls = true }",
                 "tls = true }\ninterval = \"1s\"\ntimeout = \"2s\"\nretry_interval = \"300ms\"",
             ),
+            ("2525] }", "2525] }\ninterval = \"5s\""),
+            (
+                "\"ews\"] }",
+                "\"ews\"] }\ninterval = \"1s\"\nretry_interval = \"500ms\"",
+            ),
         ],
+    )
+}
+
+/// The same for servers of which RDP alone is Exchange's.
+pub(crate) fn original() -> Outcome<String> {
+    altered(
+        &exchange()?,
+        &[(
+            "checks = [\"rdp\", \"mail\", \"owa\"]",
+            "checks = [\"rdp\"]",
+        )],
     )
 }
 
@@ -84,9 +105,14 @@ pub(crate) struct Director {
 }
 
 impl Director {
-    /// Writes the configuration and its folders; starts nothing.
-    pub(crate) fn prepare(story: &Story, place: Namespace, config: &str) -> Outcome<Self> {
-        let state = Path::new("/tmp/governess");
+    /// Writes the configuration, whose state folder that is; starts nothing.
+    pub(crate) fn prepare(
+        story: &Story,
+        place: Namespace,
+        state: &str,
+        config: &str,
+    ) -> Outcome<Self> {
+        let state = Path::new(state);
         fs::create_dir_all(state)?;
         let director = Self {
             place,
@@ -322,6 +348,8 @@ pub(crate) struct PlannedStep {
 /// One line of the journal.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Event {
+    /// Since the machine's start.
+    pub(crate) mono_us: u64,
     pub(crate) event: String,
     pub(crate) server: Option<String>,
     pub(crate) reason: String,

@@ -3,6 +3,7 @@
 
 mod cluster;
 mod director;
+mod exchange;
 mod health;
 mod host;
 mod ipvs;

@@ -19,11 +19,16 @@ use crate::topology::PORTS;
 /// Serves all ports of the Exchange service for the rest of the scenario: each connection is greeted
 /// with the server's name on a line, then everything is sent back.
 pub(crate) fn serve_echo(server: &Namespace) -> Outcome {
+    serve_echo_on(server, &PORTS)
+}
+
+/// The same on some ports alone.
+pub(crate) fn serve_echo_on(server: &Namespace, ports: &[u16]) -> Outcome {
     let name = server.name();
     let listeners = server.within(|| {
         // Takes connections over IPv4, too (RFC 3493 section 5.3).
         let bind = |port: &u16| TcpListener::bind((Ipv6Addr::UNSPECIFIED, *port));
-        PORTS.iter().map(bind).collect::<Result<Vec<_>, _>>()
+        ports.iter().map(bind).collect::<Result<Vec<_>, _>>()
     })??;
     for listener in listeners {
         thread::spawn(move || {

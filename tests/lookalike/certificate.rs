@@ -1,18 +1,27 @@
-//! Certificates for look-alikes: self-signed, or of an authority of their own.
+//! Certificates for look-alikes: self-signed, or of an authority of their own; RSA of 2048 bits,
+//! as Windows makes them.
 
+use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use openssl::asn1::Asn1Time;
 use openssl::bn::BigNum;
-use openssl::ec::{EcGroup, EcKey};
 use openssl::error::ErrorStack;
 use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
+use openssl::rsa::Rsa;
+use openssl::ssl::{SslContext, SslMethod, SslVersion};
 use openssl::x509::extension::{BasicConstraints, SubjectAlternativeName};
 use openssl::x509::{X509, X509Name};
 
 const DAY: i64 = 86_400;
+
+/// The versions of TLS that are not retired.
+pub const MODERN: (SslVersion, SslVersion) = (SslVersion::TLS1_2, SslVersion::TLS1_3);
+
+/// TLS 1.0 and nothing newer.
+pub const OLD: (SslVersion, SslVersion) = (SslVersion::TLS1, SslVersion::TLS1);
 
 /// A certificate with its key.
 #[derive(Clone, Debug)]
@@ -23,11 +32,30 @@ pub struct Certificate {
     pub key: PKey<Private>,
 }
 
+impl Certificate {
+    /// A server's side of TLS with it, from one version to another.
+    ///
+    /// # Errors
+    /// The library cannot.
+    pub fn context(&self, versions: (SslVersion, SslVersion)) -> Result<SslContext, ErrorStack> {
+        let mut context = SslContext::builder(SslMethod::tls_server())?;
+        context.set_security_level(0);
+        context.set_cipher_list("ALL:@SECLEVEL=0")?;
+        context.set_min_proto_version(Some(versions.0))?;
+        context.set_max_proto_version(Some(versions.1))?;
+        context.set_certificate(&self.certificate)?;
+        context.set_private_key(&self.key)?;
+        Ok(context.build())
+    }
+}
+
 /// What a certificate says.
 #[derive(Clone, Copy, Debug)]
 pub struct Wish<'a> {
-    /// Its subject, and its only alternative name.
+    /// Its subject.
     pub name: &'a str,
+    /// Its alternative names; the subject alone, if nothing is said.
+    pub alternative_names: Option<&'a [&'a str]>,
     /// The days from now on which its validity begins and ends.
     pub days: (i64, i64),
     /// Who issues it; itself, if nobody else.
@@ -41,19 +69,27 @@ impl<'a> Wish<'a> {
     pub fn of(name: &'a str) -> Self {
         Self {
             name,
+            alternative_names: None,
             days: (-1, 180),
             issuer: None,
             is_authority: false,
         }
     }
 
-    /// Makes it, with a new key.
+    /// The same without alternative names: what Windows makes for RDP.
+    pub fn of_rdp(name: &'a str) -> Self {
+        Self {
+            alternative_names: Some(&[]),
+            ..Self::of(name)
+        }
+    }
+
+    /// Makes it.
     ///
     /// # Errors
     /// The library cannot.
     pub fn issue(self) -> Result<Certificate, ErrorStack> {
-        let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1)?;
-        let key = PKey::from_ec_key(EcKey::generate(&group)?)?;
+        let key = key()?;
         let mut name = X509Name::builder()?;
         name.append_entry_by_nid(Nid::COMMONNAME, self.name)?;
         let name = name.build();
@@ -66,11 +102,17 @@ impl<'a> Wish<'a> {
         builder.set_not_before(&from)?;
         builder.set_not_after(&to)?;
         builder.set_pubkey(&key)?;
+        let alternative_names = match self.alternative_names {
+            Some(names) => names,
+            None => &[self.name],
+        };
         if self.is_authority {
             builder.append_extension(BasicConstraints::new().critical().ca().build()?)?;
-        } else {
+        } else if !alternative_names.is_empty() {
             let mut names = SubjectAlternativeName::new();
-            names.dns(self.name);
+            for name in alternative_names {
+                names.dns(name);
+            }
             let names = names.build(&builder.x509v3_context(None, None))?;
             builder.append_extension(names)?;
         }
@@ -89,6 +131,16 @@ impl<'a> Wish<'a> {
             key,
         })
     }
+}
+
+/// One key for all look-alikes of a process: making one takes longer than most checks.
+fn key() -> Result<PKey<Private>, ErrorStack> {
+    static KEY: OnceLock<PKey<Private>> = OnceLock::new();
+    if let Some(key) = KEY.get() {
+        return Ok(key.clone());
+    }
+    let key = PKey::from_rsa(Rsa::generate(2048)?)?;
+    Ok(KEY.get_or_init(|| key).clone())
 }
 
 /// Half a day is put on, so that a whole number of days is left while tests run.

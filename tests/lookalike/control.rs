@@ -55,7 +55,7 @@ fn answer(line: &str, exchange: &Exchange) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exchange::Ports;
+    use crate::exchange::{Names, Ports};
     use std::net::Ipv4Addr;
 
     /// An address of its own for each test: the ports of mail are fixed.
@@ -65,7 +65,11 @@ mod tests {
             https: 0,
             mail_offset: 30_000,
         };
-        Exchange::listen(Ipv4Addr::new(127, 77, 9, host).into(), "EX1", ports).expect("loopback")
+        let names = Names {
+            name: "EX1".to_owned(),
+            host: "mail.exch.test".to_owned(),
+        };
+        Exchange::listen(Ipv4Addr::new(127, 77, 9, host).into(), &names, ports).expect("loopback")
     }
 
     #[test]

@@ -24,31 +24,45 @@ pub struct Ports {
     pub mail_offset: u16,
 }
 
+/// What it is called.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Names {
+    /// Its NetBIOS name; its domain is exch.test
+    #[arg(long, value_name = "NAME", default_value = "EX1")]
+    pub name: String,
+    /// The name that clients have for all servers together: the certificate of IIS is for it, too
+    #[arg(long, value_name = "NAME", default_value = "mail.exch.test")]
+    pub host: String,
+}
+
 /// A running server; it serves until the process ends.
 pub struct Exchange {
     services: Vec<Box<dyn Switchable>>,
 }
 
 impl Exchange {
-    /// Listens on all ports of that address, as the server of that NetBIOS name in the domain
-    /// exch.test, in health.
+    /// Listens on all ports of that address, under these names, in health.
     ///
     /// # Errors
     /// A port cannot be bound; the message names it.
-    pub fn listen(address: IpAddr, name: &str, ports: Ports) -> io::Result<Self> {
+    pub fn listen(address: IpAddr, names: &Names, ports: Ports) -> io::Result<Self> {
         let mut services: Vec<Box<dyn Switchable>> = Vec::new();
         services.push(Box::new(at(address, ports.rdp, |address| {
-            Rdp::listen_as(address, name)
+            Rdp::listen_as(address, &names.name)
         })?));
+        let dns_name = format!("{}.exch.test", names.name);
         for connector in Connector::ALL {
             let port = connector.port().saturating_add(ports.mail_offset);
             services.push(Box::new(at(address, port, |address| {
-                Smtp::listen(address, connector)
+                Smtp::listen(address, &dns_name, connector)
             })?));
         }
-        let dns_name = format!("{name}.exch.test");
+        let web = Wish {
+            alternative_names: Some(&[&names.host, &dns_name]),
+            ..Wish::of(&names.host)
+        };
         let iis = at(address, ports.https, |address| {
-            Iis::listen(address, &dns_name, Wish::of(&dns_name).issue()?)
+            Iis::listen(address, &dns_name, web.issue()?)
         })?;
         services.extend(iis.services());
         Ok(Self { services })

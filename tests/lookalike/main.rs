@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use clap::Parser;
 use lookalike::control;
-use lookalike::exchange::{Exchange, Ports};
+use lookalike::exchange::{Exchange, Names, Ports};
 
 /// A look-alike of one Exchange server, with every fault on request
 #[derive(Parser)]
@@ -17,12 +17,11 @@ struct Arguments {
     /// The address that its services listen on
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     address: IpAddr,
-    /// Its NetBIOS name; its domain is exch.test
-    #[arg(long, value_name = "NAME", default_value = "EX1")]
-    name: String,
     /// Where commands are taken
     #[arg(long, value_name = "ADDRESS:PORT")]
     control: SocketAddr,
+    #[command(flatten)]
+    names: Names,
     #[command(flatten)]
     ports: Ports,
 }
@@ -38,7 +37,7 @@ fn main() -> ExitCode {
 }
 
 fn serve(arguments: &Arguments) -> io::Result<()> {
-    let exchange = Exchange::listen(arguments.address, &arguments.name, arguments.ports)?;
+    let exchange = Exchange::listen(arguments.address, &arguments.names, arguments.ports)?;
     let listener = TcpListener::bind(arguments.control).map_err(|error| {
         let what = format!("cannot take commands on {}: {error}", arguments.control);
         io::Error::new(error.kind(), what)

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use lookalike::control;
-use lookalike::exchange::{Exchange, Ports};
+use lookalike::exchange::{Exchange, Names, Ports};
 use lookalike::switch::HEALTHY;
 use serde_json::Value;
 
@@ -48,6 +48,10 @@ const EX2: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 77, 0, 2));
 const CHECKS: &[(&str, &str)] = &[
     ("rdp", "x224 = { port = 33890, tls = true }"),
     ("mail", "smtp = { ports = [20025] }"),
+    (
+        "owa",
+        "owa = { port = 34430, host = \"mail.exch.test\", vdirs = [\"owa\", \"ews\"] }",
+    ),
 ];
 
 /// How often, so that the story does not take long.
@@ -70,6 +74,14 @@ const SCENES: &[Scene] = &[
         behaviour: "maintenance_banner",
         health: "maintenance",
         consequence: "Nobody is woken: maintenance is no failure, and ex2 serves meanwhile.",
+    },
+    Scene {
+        told: "Outlook on the web is taken offline on ex1: the server closes a request for its health\n  \
+               page without an answer. That could be chance, so governess believes the third one.",
+        service: "owa",
+        behaviour: "offline",
+        health: "maintenance",
+        consequence: "A check that only asks for a certificate or a logon page would have seen nothing.",
     },
 ];
 
@@ -163,7 +175,11 @@ fn stay(governess: &Governess) -> Outcome {
 
 /// A server in health, whose faults are switched by the story and over its control port.
 fn server(address: IpAddr, name: &str) -> Outcome<Arc<Exchange>> {
-    let exchange = Exchange::listen(address, name, PORTS).map_err(|error| error.to_string())?;
+    let names = Names {
+        name: name.to_owned(),
+        host: "mail.exch.test".to_owned(),
+    };
+    let exchange = Exchange::listen(address, &names, PORTS).map_err(|error| error.to_string())?;
     let exchange = Arc::new(exchange);
     let listener = TcpListener::bind((address, CONTROL_PORT))
         .map_err(|error| format!("cannot take commands on {address}: {error}"))?;

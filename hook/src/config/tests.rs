@@ -244,6 +244,43 @@ fn original_refused_with(replace: &str, by: &str) -> String {
 }
 
 #[test]
+fn the_example_of_the_original_set_up_is_the_one_that_was_promised() {
+    let promised = include_str!("../../../tests/conformance/original.toml");
+    assert_eq!(ORIGINAL, promised, "a promise is kept to the byte");
+}
+
+#[test]
+fn the_original_set_up_asks_for_rdp_over_tls_mail_and_the_web_parts() {
+    let config = Config::parse(Path::new("g.toml"), ORIGINAL).expect("the original");
+    let check = |name: &str| {
+        let named = config.checks.iter().find(|check| check.name == name);
+        named.unwrap_or_else(|| panic!("no check {name}"))
+    };
+    let Probe::X224 { port, options } = &check("rdp").probe else {
+        panic!("{:?}", check("rdp"))
+    };
+    assert_eq!(*port, 3389);
+    assert!(matches!(options.depth, plugins::x224::Depth::Tls(_)));
+    let Probe::Smtp(options) = &check("mail").probe else {
+        panic!("{:?}", check("mail"))
+    };
+    let ports: Vec<u16> = options.ports.iter().map(|port| port.number).collect();
+    assert_eq!(ports, [25, 587, 2525]);
+    let Probe::Owa { port, options } = &check("owa").probe else {
+        panic!("{:?}", check("owa"))
+    };
+    let vdirs: Vec<String> = options.vdirs.iter().map(ToString::to_string).collect();
+    assert_eq!((*port, vdirs.join(" ").as_str()), (443, "/owa /ews"));
+    assert_eq!(options.http_host, "mail.example.test");
+    let named = &config.services[0].checks[..3];
+    let names: Vec<&str> = named
+        .iter()
+        .map(|id| config.checks[id.0].name.as_str())
+        .collect();
+    assert_eq!(names, ["rdp", "mail", "owa"]);
+}
+
+#[test]
 fn the_original_set_up_is_accepted_and_its_management_vips_take_the_services_interface() {
     let config = Config::parse(Path::new("g.toml"), ORIGINAL).expect("the original");
     let management = config.servers[1].management.as_ref().expect("management");
@@ -263,13 +300,13 @@ fn a_service_by_nat_behind_our_gateway_gets_a_check_of_the_real_path() {
         .iter()
         .map(|id| config.checks[id.0].name.as_str())
         .collect();
-    assert_eq!(checks, ["rdp", REAL_PATH]);
-    let Probe::RealPath(path) = &config.checks[1].probe else {
+    assert_eq!(checks, ["rdp", "mail", "owa", REAL_PATH]);
+    let Probe::RealPath(path) = &config.checks[3].probe else {
         panic!("no path")
     };
     assert_eq!(
         (path.gateway.to_string().as_str(), path.ports.as_slice()),
-        ("10.0.1.254", &[25, 3389][..])
+        ("10.0.1.254", &[25, 3389, 587][..])
     );
     let vips: Vec<String> = path.vips.iter().map(ToString::to_string).collect();
     assert_eq!(vips, ["192.168.1.35", "192.168.1.36", "192.168.1.37"]);

@@ -5,7 +5,7 @@ mod peer;
 
 use std::time::{Duration, Instant};
 
-use lookalike::rdp::certificate::Certificate;
+use lookalike::certificate::Wish;
 use lookalike::rdp::peer::{Closing, Inside, Opening, Peer, Tls};
 use lookalike::rdp::{challenge, selects};
 use openssl::ssl::SslVersion;
@@ -159,7 +159,7 @@ async fn old_servers_are_named_and_not_called_down() {
         (SslVersion::TLS1, "over TLS 1.0"),
         (SslVersion::TLS1_1, "over TLS 1.1"),
     ] {
-        let old = Tls::with(&Certificate::default(), (version, version)).unwrap();
+        let old = Tls::with(peer::certificate(), (version, version)).unwrap();
         let verdict = judged(peer::tls(old), &tls(), BUDGET).await;
         assert_found(&verdict, Condition::Degraded, Kind::Insecure, words);
     }
@@ -264,12 +264,11 @@ async fn r14_dates_of_the_certificate_are_advisory() {
         (-90, -3, "EX1.exch.test expired on"),
         (2, 90, "is not valid before"),
     ] {
-        let certificate = Certificate {
-            from,
-            to,
-            ..Certificate::default()
+        let certificate = Wish {
+            days: (from, to),
+            ..peer::certificate()
         };
-        let server = peer::tls(Tls::of(&certificate).unwrap());
+        let server = peer::tls(Tls::of(certificate).unwrap());
         let verdict = judged(server, &tls(), BUDGET).await;
         assert_advised(&verdict, Advice::Certificate, Condition::Degraded, words);
         assert_eq!(verdict.advisories[0].enforced, Condition::Failed);
@@ -283,11 +282,11 @@ async fn r14_dates_of_the_certificate_are_advisory() {
 
 #[tokio::test]
 async fn r14_a_certificate_for_another_name_is_advisory() {
-    let certificate = Certificate {
-        alternative_names: vec!["ex2.exch.test".to_owned(), "mail.test".to_owned()],
-        ..Certificate::default()
+    let certificate = Wish {
+        alternative_names: Some(&["ex2.exch.test", "mail.test"]),
+        ..peer::certificate()
     };
-    let server = serve(peer::tls(Tls::of(&certificate).unwrap())).await;
+    let server = serve(peer::tls(Tls::of(certificate).unwrap())).await;
     let expecting = |name: &str| Options {
         depth: Depth::Tls(x224::Tls {
             certificate_name: Expected::host(name),
@@ -303,9 +302,9 @@ async fn r14_a_certificate_for_another_name_is_advisory() {
 #[tokio::test]
 async fn r14_days_left_are_judged_by_the_thresholds() {
     for (left, condition) in [(20, Condition::Degraded), (5, Condition::Failed)] {
-        let certificate = Certificate {
-            to: left,
-            ..Certificate::default()
+        let certificate = Wish {
+            days: (-1, left),
+            ..peer::certificate()
         };
         let options = Options {
             depth: Depth::Tls(x224::Tls {
@@ -314,7 +313,7 @@ async fn r14_days_left_are_judged_by_the_thresholds() {
             }),
             ..Options::default()
         };
-        let server = peer::tls(Tls::of(&certificate).unwrap());
+        let server = peer::tls(Tls::of(certificate).unwrap());
         let verdict = judged(server, &options, BUDGET).await;
         let words = format!("in {left} days");
         assert_advised(&verdict, Advice::Certificate, condition, &words);

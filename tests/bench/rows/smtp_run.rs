@@ -28,7 +28,7 @@ pub(crate) fn starttls() -> Outcome<Measured> {
 fn measure(how: &str, theirs: &[&str]) -> Outcome<Measured> {
     bind_to_one_core()?;
     let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let server = Smtp::listen(anywhere, Connector::DefaultFrontend)?;
+    let server = Smtp::listen(anywhere, "ex1.exch.test", Connector::DefaultFrontend)?;
     let port = server.address().port().to_string();
     let named = format!("{port}/{how}");
     let ours = Program::new(

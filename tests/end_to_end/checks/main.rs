@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test program")]
 
 mod host;
+mod mail_and_web;
 mod memory;
 mod no_openssl;
 mod options_from_files;

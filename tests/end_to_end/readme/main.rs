@@ -117,7 +117,8 @@ fn every_command_of_the_readme_does_what_it_says() {
 fn mail(line: &str) {
     let address = std::net::Ipv4Addr::new(127, 91, 0, 1);
     for connector in Connector::ALL {
-        Smtp::listen((address, connector.port()).into(), connector).expect("a look-alike");
+        let address = (address, connector.port()).into();
+        Smtp::listen(address, "ex1.example.test", connector).expect("a look-alike");
     }
     let output = run(&line.replace("10.0.1.1", &address.to_string()));
     let said = String::from_utf8_lossy(&output.stdout);

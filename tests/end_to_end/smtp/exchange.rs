@@ -31,7 +31,7 @@ impl Exchange {
         let address = IpAddr::from(Ipv4Addr::new(127, net, low, own));
         let connectors = Connector::ALL.map(|connector| {
             let address = SocketAddr::new(address, connector.port());
-            let smtp = Smtp::listen_with(address, connector, delays);
+            let smtp = Smtp::listen_with(address, "EX1.exch.test", connector, delays);
             (connector.port(), smtp.expect("a port of mail, as root"))
         });
         Self {

@@ -1,7 +1,8 @@
 //! The scenarios, one file for each or for a small group.
 //!
 //! A new one is a function and a line in [`ALL`]. Most begin with `Cluster::serving`, or with
-//! `Cluster::original` where governess sets up the whole host; they let traffic
+//! `Cluster::original` where governess sets up the whole host, or with `Cluster::of_exchange` where the
+//! servers are Exchange in all; they let traffic
 //! run with `lab.traffic()`, do something to `lab.ex1` or `lab.governess`, wait with `lab.until` for
 //! the scene that should follow, and end with `lab.uncut(traffic)`.
 
@@ -36,6 +37,7 @@ mod topology;
 mod unfit;
 mod vrrp_script;
 mod weights_beside_keepalived;
+mod whole;
 mod wrong_gateway;
 
 /// A story told on fresh namespaces, and its name on the command line.
@@ -62,6 +64,8 @@ pub(crate) const ALL: &[Scenario] = &[
     scenario(STORY, story::story),
     scenario("original_setup", original::original_setup),
     scenario("cold_boot", original::cold_boot),
+    scenario("whole_config", whole::whole_config),
+    scenario("exchange_maintenance", whole::exchange_maintenance),
     scenario("bad_input", bad_input::bad_input),
     scenario("repair_service", repair::repair_service),
     scenario("repair_destination", repair::repair_destination),

@@ -4,14 +4,14 @@ use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
-use openssl::ssl::{Ssl, SslContext, SslMethod, SslStream, SslVersion};
+use openssl::ssl::{Ssl, SslContext, SslStream};
 use socket2::SockRef;
 
 use super::answer::{self, Next};
 use super::behaviour::{Page, Site};
 use super::request::Request;
 use super::{State, VDIRS};
-use crate::certificate::{Certificate, Wish};
+use crate::certificate::{Certificate, MODERN, OLD, Wish};
 
 /// How long a connection may stay without a word from the client.
 const LONGEST_CONNECTION: Duration = Duration::from_secs(60);
@@ -49,17 +49,11 @@ pub(super) fn serve(stream: TcpStream, state: &State) -> io::Result<()> {
 }
 
 fn context(site: Site, state: &State) -> io::Result<SslContext> {
-    let shown = certificate(site, state)?;
-    let mut context = SslContext::builder(SslMethod::tls_server())?;
-    context.set_security_level(0);
-    context.set_cipher_list("ALL:@SECLEVEL=0")?;
-    if site == Site::Tls10 {
-        context.set_min_proto_version(Some(SslVersion::TLS1))?;
-        context.set_max_proto_version(Some(SslVersion::TLS1))?;
-    }
-    context.set_certificate(&shown.certificate)?;
-    context.set_private_key(&shown.key)?;
-    Ok(context.build())
+    let versions = match site {
+        Site::Tls10 => OLD,
+        _ => MODERN,
+    };
+    Ok(certificate(site, state)?.context(versions)?)
 }
 
 fn certificate(site: Site, state: &State) -> io::Result<Certificate> {

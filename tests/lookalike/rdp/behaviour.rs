@@ -3,11 +3,9 @@
 use std::io;
 use std::time::Duration;
 
-use openssl::ssl::SslVersion;
-
-use super::certificate::Certificate;
 use super::challenge;
 use super::peer::{Inside, Opening, Peer, Tls};
+use crate::certificate::{OLD, Wish};
 use crate::switch::HEALTHY;
 
 /// STATUS_NO_LOGON_SERVERS (MS-ERREF 2.3.1).
@@ -174,8 +172,9 @@ fn refuses(code: u8) -> Vec<u8> {
 impl Behaviour {
     /// The conversation of the server of that NetBIOS name.
     pub(super) fn peer(self, name: &str) -> io::Result<Peer> {
-        let certificate = || Certificate::of(&format!("{name}.exch.test"));
-        let tls = || Tls::of(&certificate());
+        let dns_name = format!("{name}.exch.test");
+        let certificate = Wish::of_rdp(&dns_name);
+        let tls = || Tls::of(certificate);
         let challenge = |computer: &str, ahead| Inside::Challenges {
             computer: computer.to_owned(),
             ahead,
@@ -217,16 +216,13 @@ impl Behaviour {
             Self::TlsFloods => {
                 over_tls(Tls::Floods(vec![0x16, 3, 3, 0x40, 0, 2, 0xff, 0xff, 0xff]))
             }
-            Self::TlsOld => {
-                let old = (SslVersion::TLS1, SslVersion::TLS1);
-                over_tls(Tls::with(&certificate(), old)?)
-            }
-            Self::CertificateExpired => certified(-90, -3, certificate(), challenge(name, 0))?,
-            Self::CertificateNotYet => certified(1, 90, certificate(), challenge(name, 0))?,
-            Self::CertificateEnds => certified(-90, 3, certificate(), challenge(name, 0))?,
+            Self::TlsOld => over_tls(Tls::with(certificate, OLD)?),
+            Self::CertificateExpired => certified((-90, -3), certificate, challenge(name, 0))?,
+            Self::CertificateNotYet => certified((1, 90), certificate, challenge(name, 0))?,
+            Self::CertificateEnds => certified((-90, 3), certificate, challenge(name, 0))?,
             Self::CertificateOther => {
-                let other = Certificate::of("EX9.exch.test");
-                nla(Tls::of(&other)?, challenge(name, 0))
+                let other = Wish::of_rdp("EX9.exch.test");
+                nla(Tls::of(other)?, challenge(name, 0))
             }
             Self::NlaHangs => nla(tls()?, Inside::Answers(Vec::new())),
             Self::NlaCloses => nla(tls()?, Inside::Closes),
@@ -296,11 +292,10 @@ fn nla(tls: Tls, inside: Inside) -> Peer {
     }
 }
 
-fn certified(from: i64, to: i64, certificate: Certificate, inside: Inside) -> io::Result<Peer> {
-    let certificate = Certificate {
-        from,
-        to,
+fn certified(days: (i64, i64), certificate: Wish<'_>, inside: Inside) -> io::Result<Peer> {
+    let certificate = Wish {
+        days,
         ..certificate
     };
-    Ok(nla(Tls::of(&certificate)?, inside))
+    Ok(nla(Tls::of(certificate)?, inside))
 }

@@ -2,7 +2,6 @@
 //! can be switched while it runs. Nobody can log on to it.
 
 mod behaviour;
-pub mod certificate;
 pub mod challenge;
 pub mod peer;
 

@@ -7,15 +7,15 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use openssl::error::ErrorStack;
-use openssl::ssl::{Ssl, SslContext, SslMethod, SslVersion};
+use openssl::ssl::{Ssl, SslContext, SslVersion};
 use plugins::x224::credssp::CHALLENGE_REQUEST;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
 use tokio_openssl::SslStream;
 
-use super::certificate::Certificate;
 use super::challenge;
+use crate::certificate::{MODERN, Wish};
 
 /// How much a flood is, and in what pieces it is sent.
 const FLOOD: usize = 100 * 1024 * 1024;
@@ -78,26 +78,18 @@ impl Tls {
     /// # Errors
     /// The library cannot.
     pub fn with(
-        certificate: &Certificate,
+        certificate: Wish<'_>,
         versions: (SslVersion, SslVersion),
     ) -> Result<Self, ErrorStack> {
-        let (certificate, key) = certificate.issue()?;
-        let mut context = SslContext::builder(SslMethod::tls_server())?;
-        context.set_security_level(0);
-        context.set_cipher_list("ALL:@SECLEVEL=0")?;
-        context.set_min_proto_version(Some(versions.0))?;
-        context.set_max_proto_version(Some(versions.1))?;
-        context.set_certificate(&certificate)?;
-        context.set_private_key(&key)?;
-        Ok(Self::Shakes(context.build()))
+        Ok(Self::Shakes(certificate.issue()?.context(versions)?))
     }
 
     /// The same in the versions that are not retired.
     ///
     /// # Errors
     /// The library cannot.
-    pub fn of(certificate: &Certificate) -> Result<Self, ErrorStack> {
-        Self::with(certificate, (SslVersion::TLS1_2, SslVersion::TLS1_3))
+    pub fn of(certificate: Wish<'_>) -> Result<Self, ErrorStack> {
+        Self::with(certificate, MODERN)
     }
 }
 

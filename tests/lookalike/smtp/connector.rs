@@ -2,9 +2,6 @@
 
 use super::Behaviour;
 
-/// The name that the server gives itself.
-pub(super) const NAME: &str = "EX1.exch.test";
-
 /// A receive connector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Connector {

@@ -9,7 +9,6 @@ use std::time::Duration;
 use openssl::ssl::{Ssl, SslStream};
 
 use super::certificate::Certificates;
-use super::connector::NAME;
 use super::{Behaviour, Connector, Delays};
 
 /// How long a connection may stay without a word from the client.
@@ -26,6 +25,8 @@ const TOO_MANY: &str = "421 4.3.2 The maximum number of concurrent";
 
 /// One connection's server.
 pub(super) struct Session {
+    /// The name that the server gives itself.
+    pub(super) name: Arc<str>,
     pub(super) connector: Connector,
     pub(super) behaviour: Behaviour,
     pub(super) delays: Delays,
@@ -92,8 +93,9 @@ impl Session {
 
     /// Greets; whether a conversation follows.
     fn greet(&self, stream: &mut (impl Read + Write)) -> io::Result<bool> {
+        let name = &self.name;
         let banner = format!(
-            "220 {NAME} Microsoft ESMTP MAIL Service ready at Tue, 25 Nov 2025 19:03:49 +0000"
+            "220 {name} Microsoft ESMTP MAIL Service ready at Tue, 25 Nov 2025 19:03:49 +0000"
         );
         let instead: &[u8] = match self.behaviour {
             Behaviour::BannerLate => {
@@ -101,7 +103,7 @@ impl Session {
                 b""
             }
             Behaviour::BannerMultiline => {
-                send(stream, &format!("220-{NAME} one moment"))?;
+                send(stream, &format!("220-{name} one moment"))?;
                 send(stream, "220-and another")?;
                 b""
             }
@@ -110,8 +112,8 @@ impl Session {
             Behaviour::BannerEndless => return self.pour(stream, 100),
             Behaviour::Banner554 => b"554 5.7.1 No SMTP service here\r\n",
             Behaviour::BannerGarbage => b"\xde\xad\xbe\xef\x00 no greeting at all\r\n",
-            Behaviour::BannerNoCrlf => b"220 EX1.exch.test Microsoft ESMTP MAIL Service ready",
-            Behaviour::BannerLfAlone => b"220 EX1.exch.test Microsoft ESMTP MAIL Service ready\n",
+            Behaviour::BannerNoCrlf => b"220 mail.exch.test Microsoft ESMTP MAIL Service ready",
+            Behaviour::BannerLfAlone => b"220 mail.exch.test Microsoft ESMTP MAIL Service ready\n",
             Behaviour::Http => b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n",
             Behaviour::Ssh => b"SSH-2.0-OpenSSH_for_Windows_8.1\r\n",
             Behaviour::Rdp => b"\x03\x00\x00\x0b\x06\xd0\x00\x00\x12\x34\x00",
@@ -145,7 +147,7 @@ impl Session {
 
     /// The first line of a greeting, then a byte at a time that is never the end.
     fn drip(&self, stream: &mut impl Write) -> io::Result<bool> {
-        send(stream, &format!("220-{NAME} one moment"))?;
+        send(stream, &format!("220-{} one moment", self.name))?;
         for byte in b"220-and more ".iter().cycle() {
             stream.write_all(&[*byte])?;
             sleep(self.delays.drip);
@@ -195,7 +197,10 @@ impl Session {
                 Ok(Next::Go)
             }
             "EHLO" => self.ehlo(stream, over_tls),
-            "HELO" => send(stream, &format!("250 {NAME} Hello [10.0.1.254]")).map(|()| Next::Go),
+            "HELO" => {
+                let hello = format!("250 {} Hello [10.0.1.254]", self.name);
+                send(stream, &hello).map(|()| Next::Go)
+            }
             "STARTTLS" if !over_tls => self.starttls(stream),
             "MAIL" => self.mail(stream),
             "RSET" | "NOOP" => send(stream, "250 2.0.0 OK").map(|()| Next::Go),
@@ -210,7 +215,7 @@ impl Session {
 
     fn ehlo(&self, stream: &mut impl Write, over_tls: bool) -> io::Result<Next> {
         let keywords = self.connector.capabilities(self.behaviour, over_tls);
-        let mut text = format!("250-{NAME} Hello [10.0.1.254]\r\n");
+        let mut text = format!("250-{} Hello [10.0.1.254]\r\n", self.name);
         for (at, keyword) in keywords.iter().enumerate() {
             let separator = if at + 1 == keywords.len() { ' ' } else { '-' };
             text.push_str(&format!("250{separator}{keyword}\r\n"));
@@ -234,7 +239,7 @@ impl Session {
             ),
             Behaviour::StarttlsSilent => return Ok(Next::Silence),
             Behaviour::StarttlsInjection => (
-                "220 2.0.0 SMTP server ready\r\n250-EX1.exch.test Hello\r\n250 AUTH PLAIN",
+                "220 2.0.0 SMTP server ready\r\n250-mail.exch.test Hello\r\n250 AUTH PLAIN",
                 Next::Starttls,
             ),
             _ => ("220 2.0.0 SMTP server ready", Next::Starttls),
@@ -242,7 +247,7 @@ impl Session {
         send(stream, answer)?;
         if self.behaviour == Behaviour::StarttlsInjectionLate {
             sleep(Duration::from_millis(100));
-            send(stream, "250-EX1.exch.test Hello\r\n250 AUTH PLAIN")?;
+            send(stream, "250-mail.exch.test Hello\r\n250 AUTH PLAIN")?;
         }
         Ok(next)
     }

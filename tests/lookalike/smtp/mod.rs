@@ -52,12 +52,12 @@ pub struct Smtp {
 }
 
 impl Smtp {
-    /// Listens on an address; port 0 chooses a free one.
+    /// Listens on an address, as the server of that name in DNS; port 0 chooses a free one.
     ///
     /// # Errors
     /// The address cannot be bound, or no certificate can be made.
-    pub fn listen(address: SocketAddr, connector: Connector) -> std::io::Result<Self> {
-        Self::listen_with(address, connector, Delays::default())
+    pub fn listen(address: SocketAddr, name: &str, connector: Connector) -> std::io::Result<Self> {
+        Self::listen_with(address, name, connector, Delays::default())
     }
 
     /// The same with delays of one's own.
@@ -66,6 +66,7 @@ impl Smtp {
     /// The address cannot be bound, or no certificate can be made.
     pub fn listen_with(
         address: SocketAddr,
+        name: &str,
         connector: Connector,
         delays: Delays,
     ) -> std::io::Result<Self> {
@@ -76,11 +77,13 @@ impl Smtp {
             behaviour: Arc::default(),
             heard: Arc::default(),
         };
-        let certificates = Arc::new(certificate::Certificates::issue()?);
+        let certificates = Arc::new(certificate::Certificates::issue(name)?);
+        let name: Arc<str> = name.into();
         let (behaviour, heard) = (Arc::clone(&smtp.behaviour), Arc::clone(&smtp.heard));
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let session = conversation::Session {
+                    name: Arc::clone(&name),
                     connector,
                     behaviour: *behaviour.lock().unwrap_or_else(PoisonError::into_inner),
                     delays,

@@ -169,7 +169,7 @@ fn what_keepalived_believes_is_shown_and_moves_nothing() {
         .status(director.now)
         .keepalived
         .expect("beliefs");
-    assert_eq!(beliefs.servers["[10.0.1.1]:none:0 in FWM 80"], false);
+    assert!(!beliefs.servers["[10.0.1.1]:none:0 in FWM 80"]);
     assert!(beliefs.silent.is_some());
     assert_eq!(bench.kernel.weights(), [10, 20]);
 }

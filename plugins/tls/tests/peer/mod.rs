@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use lookalike::rdp::certificate::Certificate;
+use lookalike::certificate::Wish;
 use lookalike::rdp::peer::{Closing, Inside, Opening, Peer, Tls};
 use lookalike::rdp::selects;
 use tokio::net::TcpListener;
@@ -29,9 +29,14 @@ pub(crate) fn nla(inside: Inside) -> Peer {
     }
 }
 
+/// What the server EX1 shows.
+pub(crate) fn certificate() -> Wish<'static> {
+    Wish::of_rdp("EX1.exch.test")
+}
+
 /// A handshake without a fault.
 pub(crate) fn good() -> Tls {
-    Tls::of(&Certificate::default()).unwrap()
+    Tls::of(certificate()).unwrap()
 }
 
 /// Serves until the test ends, one connection at a time.
