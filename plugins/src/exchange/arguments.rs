@@ -36,6 +36,10 @@ pub struct Arguments {
     #[arg(long, value_name = "HOST", num_args = 1.., value_delimiter = ',',
           action = ArgAction::Append)]
     pool: Vec<String>,
+    /// The address that clients reach the pool by; asked too, from where clients are: that the
+    /// servers work and the way to them does not is told apart
+    #[arg(long, value_name = "HOST", requires = "pool")]
+    vip: Option<String>,
     /// Nothing: ldirectord passes a port to every check, and each part has its own
     #[arg(short, long, value_parser = clap::value_parser!(u16).range(1..))]
     port: Option<u16>,
@@ -70,7 +74,7 @@ impl Arguments {
     /// one after the other, each for its share of half the time at most.
     pub fn plan(&self, deadline: &Deadline) -> Result<Plan, Box<Verdict>> {
         self.sense().map_err(|why| Box::new(self.usage(why)))?;
-        let names = self.servers();
+        let names: Vec<String> = self.servers().into_iter().chain(self.vip.clone()).collect();
         let lookups = u32::try_from(2 * names.len()).unwrap_or(u32::MAX).max(1);
         let share = deadline.budget() / lookups;
         let servers = names.iter().enumerate().map(|(at, name)| Server {
@@ -81,6 +85,7 @@ impl Arguments {
         });
         Ok(Plan {
             servers: servers.collect(),
+            last_is_the_way: self.vip.is_some(),
             rule: Rule {
                 policy: self.policy,
                 weights: self
@@ -141,10 +146,10 @@ impl Arguments {
         }
         let has_name = |server: &String| Expected::host(server).is_some();
         let dns_asks = ["hostname", "profile", "expect-file"].map(|option| self.dns.has(option));
-        if parts.contains(&Part::Dns) && !dns_asks.contains(&true) && !servers.iter().all(has_name)
-        {
+        let mut named = servers.iter().chain(&self.vip);
+        if parts.contains(&Part::Dns) && !dns_asks.contains(&true) && !named.all(has_name) {
             return Err(
-                "nothing to ask of DNS: -H and --pool are addresses; name what to ask for by \
+                "nothing to ask of DNS: some of -H, --pool and --vip are addresses; name what to ask for by \
                  --dns-hostname, --dns-profile or --dns-expect-file"
                     .to_owned(),
             );

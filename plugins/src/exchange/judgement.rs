@@ -224,5 +224,4 @@ pub(super) fn slowness(rule: &Rule, verdict: &Verdict) -> Option<Advisory> {
 }
 
 #[cfg(test)]
-#[path = "judgement_tests.rs"]
 mod tests;

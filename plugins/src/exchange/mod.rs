@@ -64,6 +64,7 @@ pub async fn check(
         .collect();
     match servers.as_slice() {
         [server] => judgement::judge(&rule, server),
-        servers => pool::judge(&rule, servers),
+        [servers @ .., way] if plan.last_is_the_way => pool::judge(&rule, servers, Some(way)),
+        servers => pool::judge(&rule, servers, None),
     }
 }

@@ -14,7 +14,10 @@ use crate::{ad_dns, owa, smtp, x224};
 /// What is asked of whom, and how it is judged.
 #[derive(Debug)]
 pub struct Plan {
+    /// Those that are one pool, if there are several.
     pub(super) servers: Vec<Server>,
+    /// Whether the last one is no server but the address that clients reach the pool by.
+    pub(super) last_is_the_way: bool,
     pub(super) rule: Rule,
 }
 

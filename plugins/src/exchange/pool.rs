@@ -11,27 +11,35 @@ use super::plan::Rule;
 use crate::x224::Skew;
 
 /// The verdict on a pool: the worst of its servers, or what they do not have in common.
-pub(super) fn judge(rule: &Rule, servers: &[Examined]) -> Verdict {
+///
+/// `way` is the address that clients use, where it was asked too. It is compared with nothing: it
+/// answers as one of the servers does.
+pub(super) fn judge(rule: &Rule, servers: &[Examined], way: Option<&Examined>) -> Verdict {
     let verdicts: Vec<(&str, Verdict)> = servers
         .iter()
         .map(|server| (server.name.as_str(), whole(rule, server)))
         .collect();
-    let mut findings = vec![worst(&verdicts)];
+    let advisories: Vec<Advisory> = certificates(servers)
+        .into_iter()
+        .chain(clocks(servers))
+        .collect();
+    let way = way.map(|way| (way.name.as_str(), whole(rule, way)));
+    let mut findings = vec![worst(&verdicts, advisories.is_empty())];
     findings.extend(same_server(servers));
+    findings.extend(way.as_ref().and_then(|way| broken_way(way, &verdicts)));
     findings.extend(builds(servers));
     // Of equals the first.
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.condition));
     let names: Vec<&str> = verdicts.iter().map(|(name, _)| *name).collect();
     let mut findings = findings.into_iter();
-    let first = findings.next().unwrap_or_else(|| worst(&[]));
+    let first = findings.next().unwrap_or_else(|| worst(&[], false));
     let mut verdict = Verdict::new(NAME, &names.join(","), None, first);
     let others = findings.filter(|finding| finding.condition != Condition::Healthy);
     verdict.details = others.map(|finding| finding.summary).collect();
     verdict.share = share(&verdicts);
-    verdict.advisories.extend(certificates(servers));
-    verdict.advisories.extend(clocks(servers));
+    verdict.advisories = advisories;
     verdict.perfdata.push(time(rule));
-    for (name, own) in verdicts {
+    for (name, own) in verdicts.into_iter().chain(way) {
         add(&mut verdict, name, own);
     }
     verdict.advisories.extend(slowness(rule, &verdict));
@@ -55,7 +63,7 @@ fn add(verdict: &mut Verdict, name: &str, own: Verdict) {
     let times = own.perfdata.into_iter();
     let times = times.filter(|value| value.label.ends_with("_time"));
     verdict.perfdata.extend(times.map(|value| Value {
-        label: format!("{name}_{}", value.label),
+        label: labelled(name, &value.label),
         ..value
     }));
     let facts = own.facts.into_iter();
@@ -71,7 +79,16 @@ fn add(verdict: &mut Verdict, name: &str, own: Verdict) {
         }));
 }
 
-fn worst(verdicts: &[(&str, Verdict)]) -> Finding {
+/// A label of the server's: letters, digits and `_`.
+fn labelled(server: &str, label: &str) -> String {
+    let letter = |letter: char| match letter {
+        letter if letter.is_ascii_alphanumeric() => letter,
+        _ => '_',
+    };
+    format!("{}_{label}", server.chars().map(letter).collect::<String>())
+}
+
+fn worst(verdicts: &[(&str, Verdict)], agree: bool) -> Finding {
     let by_condition = |(at, (_, verdict)): &(usize, &(&str, Verdict))| {
         (verdict.condition, std::cmp::Reverse(*at))
     };
@@ -86,7 +103,8 @@ fn worst(verdicts: &[(&str, Verdict)]) -> Finding {
     };
     if worst.condition == Condition::Healthy {
         let names: Vec<&str> = verdicts.iter().map(|(name, _)| *name).collect();
-        let summary = format!("{} work and agree", listed(&names));
+        let agree = if agree { " and agree" } else { "" };
+        let summary = format!("{} work{agree}", listed(&names));
         return Finding::new(Condition::Healthy, Kind::Ok, summary);
     }
     let (well, ill) = (like(true), like(false));
@@ -143,6 +161,28 @@ fn disagreement(told: &[(&str, &str)]) -> Option<String> {
         .iter()
         .map(|(value, servers)| format!("{} {} {value}", listed(servers), verb(servers, "show")));
     (groups.len() > 1).then(|| said.collect::<Vec<_>>().join(", "))
+}
+
+/// Servers work, and clients do not reach them.
+fn broken_way((way, verdict): &(&str, Verdict), verdicts: &[(&str, Verdict)]) -> Option<Finding> {
+    let works = |verdict: &Verdict| verdict.condition <= Condition::Degraded;
+    let well = verdicts.iter().filter(|(_, verdict)| works(verdict));
+    let well: Vec<&str> = well.map(|(name, _)| *name).collect();
+    if works(verdict) {
+        return None;
+    }
+    let summary = match well.as_slice() {
+        [] => format!("{way}: {}", verdict.summary),
+        well => format!(
+            "{} {}, and by {way} {} not reached: look at the director and at the return path (by \
+             NAT, the servers' default gateway must be the director): {}",
+            listed(well),
+            verb(well, "work"),
+            if well.len() == 1 { "it is" } else { "they are" },
+            verdict.summary
+        ),
+    };
+    Some(Finding::new(verdict.condition, verdict.kind, summary))
 }
 
 /// Two addresses behind which the same server answers.
@@ -235,5 +275,4 @@ fn offset(server: &Examined) -> Option<(&str, f64)> {
 }
 
 #[cfg(test)]
-#[path = "pool_tests.rs"]
 mod tests;

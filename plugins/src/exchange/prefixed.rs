@@ -123,7 +123,7 @@ fn prefixed<P: Of>(option: &Arg) -> Option<Arg> {
         .action(option.get_action().clone())
         .help_heading(heading(P::PART));
     if let Some(help) = option.get_help() {
-        here = here.help(help.clone());
+        here = here.help(help_here(option, &help.to_string(), P::PART));
     }
     if is_flag(option) {
         return Some(here);
@@ -136,6 +136,17 @@ fn prefixed<P: Of>(option: &Arg) -> Option<Arg> {
         here = here.value_delimiter(delimiter);
     }
     Some(here)
+}
+
+/// Its help with the names that options have here, and its default, which stays the part's own.
+fn help_here(option: &Arg, help: &str, part: Part) -> String {
+    let help = help.replace("--", &format!("--{part}-"));
+    let defaults = option.get_default_values().iter();
+    let defaults: Vec<_> = defaults.map(|value| value.to_string_lossy()).collect();
+    match (is_flag(option), defaults.as_slice()) {
+        (false, [default]) => format!("{help} (default {default})"),
+        _ => help,
+    }
 }
 
 fn heading(part: Part) -> &'static str {
