@@ -19,6 +19,9 @@ use super::prefixed::{Of, Prefixed};
 use super::{NAME, check};
 use crate::{ad_dns, owa, smtp, x224};
 
+/// The most servers of one pool: as many as a database availability group can have.
+const POOL_MOST: usize = 16;
+
 /// Checks a whole Exchange server, or a pool of them, in one go.
 #[derive(Debug, Parser)]
 #[command(
@@ -134,6 +137,9 @@ impl Arguments {
                 "a pool of one server: name those that clients reach by the same address by --pool"
                     .to_owned(),
             );
+        }
+        if servers.len() > POOL_MOST {
+            return Err(format!("a pool of more than {POOL_MOST} servers"));
         }
         let parts = self.parts();
         if parts.is_empty() {

@@ -46,7 +46,8 @@ pub(super) fn judge(rule: &Rule, servers: &[Examined], way: Option<&Examined>) -
     verdict
 }
 
-/// What one server says, under its name.
+/// What one server says, under its name, without what was sent and received: of sixteen servers
+/// that would be more than an answer may have.
 fn add(verdict: &mut Verdict, name: &str, own: Verdict) {
     verdict.details.push(format!(
         "{name} {}, {}: {}",
@@ -56,9 +57,6 @@ fn add(verdict: &mut Verdict, name: &str, own: Verdict) {
     ));
     let under = |line: String| format!("{name}: {line}");
     verdict.details.extend(own.details.into_iter().map(under));
-    verdict
-        .transcript
-        .extend(own.transcript.into_iter().map(under));
     // The time of each part; the phases of each would be more than a line can have.
     let times = own.perfdata.into_iter();
     let times = times.filter(|value| value.label.ends_with("_time"));
@@ -218,8 +216,9 @@ fn builds(servers: &[Examined]) -> Vec<Finding> {
     found.collect()
 }
 
-/// The cookie of Outlook on the web's logon by form is encrypted with the key of the certificate
-/// (Microsoft, "Load balancing in Exchange": all servers have the same one).
+/// The cookie of Outlook on the web's logon by form is encrypted by means of the certificate's key,
+/// so another server can read it only with the same one. The certificates of RDP, and those that
+/// Exchange makes for mail between its servers, are each server's own.
 fn certificates(servers: &[Examined]) -> Option<Advisory> {
     let told = told(servers, Part::Owa, "certificate_sha256");
     // Enough of each to find it by.

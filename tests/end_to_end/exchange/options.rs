@@ -35,6 +35,10 @@ fn options_that_make_no_sense_are_refused_by_name() {
         ("-H h --without rdp --part-weight rdp=2", "not checked"),
         ("-H h --pool h", "a pool of one server"),
         ("-H h --vip v", "--pool"),
+        (
+            "--pool a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q",
+            "more than 16 servers",
+        ),
     ] {
         let verdict = json(words);
         assert_eq!(verdict["kind"], "usage", "{words}: {verdict}");

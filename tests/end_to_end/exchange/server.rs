@@ -29,7 +29,8 @@ impl Server {
         Self {
             address,
             rdp: Rdp::listen_as(at(3389), name).expect("the port of RDP"),
-            smtp: Smtp::listen(at(25), Connector::DefaultFrontend).expect("port 25, as root"),
+            smtp: Smtp::listen(at(25), &dns_name, Connector::DefaultFrontend)
+                .expect("port 25, as root"),
             iis: Iis::listen(at(443), &dns_name, certificate.clone()).expect("443, as root"),
         }
     }

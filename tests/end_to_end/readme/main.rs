@@ -125,8 +125,9 @@ fn two_servers() -> [Ipv4Addr; 2] {
     [("EX1", 2), ("EX2", 3)].map(|(name, own)| {
         let address = Ipv4Addr::new(127, 91, 0, own);
         Rdp::listen_as((address, 3389).into(), name).expect("a look-alike");
-        Smtp::listen((address, 25).into(), Connector::DefaultFrontend).expect("a look-alike");
         let dns_name = format!("{name}.example.test");
+        Smtp::listen((address, 25).into(), &dns_name, Connector::DefaultFrontend)
+            .expect("a look-alike");
         Iis::listen((address, 443).into(), &dns_name, certificate.clone()).expect("a look-alike");
         address
     })
