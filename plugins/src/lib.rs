@@ -5,7 +5,9 @@
 //! what follows from it for a virtual service (`hook`).
 
 pub mod ad_dns;
+mod all;
 pub mod director;
+pub mod exchange;
 pub mod owa;
 pub mod smtp;
 pub mod x224;

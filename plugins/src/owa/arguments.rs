@@ -1,5 +1,7 @@
 //! The command line of `check_owa`.
 
+use std::net::{IpAddr, SocketAddr};
+
 use clap::Parser;
 use shared::cli::{Common, Plugin, Server};
 use shared::deadline::Deadline;
@@ -73,6 +75,17 @@ impl Arguments {
             .server
             .target(PORT, &self.common, deadline)
             .map_err(refused)?;
+        Ok((target, self.options(logon)))
+    }
+
+    /// The same where the server's address is known already.
+    pub(crate) fn question_at(&self, address: IpAddr) -> Result<(Target, Options), String> {
+        let logon = self.logon()?;
+        let target = Target {
+            name: self.server.hostname.clone(),
+            address: SocketAddr::new(address, self.server.port.unwrap_or(PORT)),
+            source: self.common.source_address,
+        };
         Ok((target, self.options(logon)))
     }
 

@@ -1,5 +1,7 @@
 //! The command line of `check_exchange_smtp`.
 
+use std::net::{IpAddr, SocketAddr};
+
 use clap::Parser;
 use shared::cli::{Common, Plugin};
 use shared::deadline::Deadline;
@@ -51,6 +53,18 @@ impl Arguments {
         let target = Target {
             name: self.hostname.clone(),
             address,
+            source: self.common.source_address,
+        };
+        Ok((target, options))
+    }
+
+    /// The same where the server's address is known already.
+    pub(crate) fn question_at(&self, address: IpAddr) -> Result<(Target, Options), String> {
+        let options = self.options()?;
+        let port = options.ports.iter().next().map_or(0, |port| port.number);
+        let target = Target {
+            name: self.hostname.clone(),
+            address: SocketAddr::new(address, port),
             source: self.common.source_address,
         };
         Ok((target, options))

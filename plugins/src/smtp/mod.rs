@@ -8,7 +8,6 @@
 //! Nothing here links a TLS library: the conversation asks whoever it is given for a handshake
 //! ([`Tls`]), and `plugins-tls` has one.
 
-mod all;
 mod arguments;
 mod connector;
 mod conversation;
@@ -59,7 +58,7 @@ pub async fn ask<T: Tls>(
             judgement::judge_port(options, &talk.await)
         }
     });
-    all::all(conversations).await
+    crate::all::all(conversations).await
 }
 
 /// Checks a server as far as can be done without TLS: options that ask for more are refused as a

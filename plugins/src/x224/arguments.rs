@@ -1,5 +1,7 @@
 //! The command line of `check_x224`.
 
+use std::net::{IpAddr, SocketAddr};
+
 use clap::{ArgGroup, Parser};
 use shared::cli::{Common, Plugin, Server};
 use shared::deadline::Deadline;
@@ -60,6 +62,17 @@ impl Arguments {
                 Err(Box::new(verdict))
             }
         }
+    }
+
+    /// The same where the server's address is known already.
+    pub(crate) fn question_at(&self, address: IpAddr) -> (Target, Options) {
+        let port = self.server.port.unwrap_or(PORT);
+        let target = Target {
+            name: self.server.hostname.clone(),
+            address: SocketAddr::new(address, port),
+            source: self.common.source_address,
+        };
+        (target, self.options())
     }
 
     fn options(&self) -> Options {

@@ -4,6 +4,7 @@
 //! security updates reach the checks. The programs that hosts start do not depend on it: they
 //! start `check_over_tls` instead. The hook depends on it and checks in its own process.
 
+pub mod exchange;
 mod handshake;
 pub mod owa;
 mod recorded;

@@ -2,6 +2,7 @@
 //! quantity.
 
 mod dns_run;
+mod exchange_run;
 mod owa_run;
 mod plugin_run;
 mod plugin_run_tls;
@@ -69,6 +70,11 @@ pub(crate) const ALL: &[Subject] = &[
         name: "dns_run_check_dns",
         place: Place::Here,
         measure: dns_run::against_check_dns,
+    },
+    Subject {
+        name: "exchange_run",
+        place: Place::Here,
+        measure: exchange_run::measure,
     },
     Subject {
         name: "weight_change",

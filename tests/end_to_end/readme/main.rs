@@ -4,6 +4,7 @@
 //! look-alike on loopback. What only the kernel lab can run (`plan`, `run`, `status`, `sessions`
 //! of a real director) is told apart by name, so that no new command slips through.
 
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -85,6 +86,7 @@ fn run(line: &str) -> Output {
 fn every_command_of_the_readme_does_what_it_says() {
     let server = Rdp::listen(([127, 0, 0, 1], 0).into()).expect("a look-alike");
     let port = server.address().port();
+    let servers = two_servers();
     let commands = commands();
     assert!(
         commands.len() > 10,
@@ -100,6 +102,8 @@ fn every_command_of_the_readme_does_what_it_says() {
             mail(&line);
         } else if line.starts_with("check_owa ") {
             web(&line);
+        } else if line.starts_with("check_exchange ") {
+            whole(&line, &servers);
         } else if line.starts_with("check_ad_dns ") {
             checks_dns(&line);
         } else {
@@ -111,6 +115,30 @@ fn every_command_of_the_readme_does_what_it_says() {
             assert!(output.status.success(), "{line}: {output:?}");
         }
     }
+}
+
+/// Two whole servers on the ports of real ones, as root, with one certificate.
+fn two_servers() -> [Ipv4Addr; 2] {
+    let certificate = Wish::of("mail.example.test")
+        .issue()
+        .expect("a certificate");
+    [("EX1", 2), ("EX2", 3)].map(|(name, own)| {
+        let address = Ipv4Addr::new(127, 91, 0, own);
+        Rdp::listen_as((address, 3389).into(), name).expect("a look-alike");
+        let dns_name = format!("{name}.example.test");
+        Smtp::listen((address, 25).into(), &dns_name, Connector::DefaultFrontend)
+            .expect("a look-alike");
+        Iis::listen((address, 443).into(), &dns_name, certificate.clone()).expect("a look-alike");
+        address
+    })
+}
+
+fn whole(line: &str, servers: &[Ipv4Addr; 2]) {
+    let [one, other] = servers.map(|address| address.to_string());
+    let output = run(&line.replace("10.0.1.1", &one).replace("10.0.1.2", &other));
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.starts_with("EXCHANGE OK: "), "{line}: {said}");
+    assert_eq!(output.status.code(), Some(0), "{line}: {said}");
 }
 
 /// The mail check against a look-alike that listens, as root, on the ports of mail.

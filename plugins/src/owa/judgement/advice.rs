@@ -86,6 +86,15 @@ impl Skew {
         }
     }
 
+    /// In seconds by which the server's clock is ahead of ours.
+    pub(super) fn seconds(&self) -> String {
+        let sign = match self {
+            Self::Ahead(_) => "",
+            Self::Behind(_) => "-",
+        };
+        format!("{sign}{:.3}", self.apart().as_secs_f64())
+    }
+
     pub(super) fn words(&self) -> String {
         let side = match self {
             Self::Ahead(_) => "ahead of",

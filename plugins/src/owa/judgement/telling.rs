@@ -36,7 +36,9 @@ pub(super) fn perfdata(options: &Options, evidence: &Evidence) -> Vec<Value> {
 pub(super) fn facts(evidence: &Evidence) -> Vec<(String, String)> {
     let of_session = evidence.first.session.as_ref();
     let of_session = of_session.map(|(session, _)| session.facts());
-    let skew = advice::worst_skew(evidence).map(|skew| skew.words());
+    let skew = advice::worst_skew(evidence);
+    let offset = skew.as_ref().map(advice::Skew::seconds);
+    let skew = skew.map(|skew| skew.words());
     let of = |tell: fn(&Reply) -> Option<String>| different(replies(evidence).filter_map(tell));
     [
         ("server_name", servers(evidence)),
@@ -45,6 +47,7 @@ pub(super) fn facts(evidence: &Evidence) -> Vec<(String, String)> {
         ("http_server", of(|reply| reply.head.server.clone())),
         ("http_connections", vec![evidence.connections.to_string()]),
         ("clock_skew", skew.into_iter().collect()),
+        ("clock_offset", offset.into_iter().collect()),
         ("logged_off", logged_off(evidence)),
         ("certificate_trust", trust(evidence)),
     ]

@@ -267,6 +267,11 @@ fn add_exchange(judgement: &mut Judgement, exchange: &Exchange, skew: &Skew) {
     judgement
         .facts
         .push(("clock_skew".to_owned(), format!("{} {side}", spoken(apart))));
+    let sign = if side == "behind" { "-" } else { "" };
+    judgement.facts.push((
+        "clock_offset".to_owned(),
+        format!("{sign}{:.3}", apart.as_secs_f64()),
+    ));
     judgement
         .perfdata
         .push(Value::seconds("skew", apart).judged_by(&skew.0));

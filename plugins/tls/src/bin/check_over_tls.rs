@@ -1,6 +1,6 @@
 //! The second program of the checks: carries out what needs TLS, for the check that starts it.
 
-use plugins::{owa, smtp, x224};
+use plugins::{exchange, owa, smtp, x224};
 use shared::cli::{Request, assist};
 use shared::verdict::Verdict;
 
@@ -21,6 +21,12 @@ async fn carry_out(request: Request) -> Verdict {
         },
         smtp::NAME => match request.options::<smtp::Arguments>() {
             Ok(arguments) => plugins_tls::smtp::check_as_asked(arguments, request.deadline).await,
+            Err(verdict) => *verdict,
+        },
+        exchange::NAME => match request.options::<exchange::Arguments>() {
+            Ok(arguments) => {
+                plugins_tls::exchange::check_as_asked(arguments, request.deadline).await
+            }
             Err(verdict) => *verdict,
         },
         _ => request.unknown_check(),

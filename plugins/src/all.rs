@@ -11,7 +11,7 @@ enum Either<F: Future> {
 }
 
 /// Drives all `futures` and gives their outputs in the same order.
-pub(super) async fn all<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<F::Output>
+pub(crate) async fn all<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<F::Output>
 where
     F::Output: Unpin,
 {
