@@ -117,7 +117,11 @@ impl Order {
         let at = |time: Duration| clock_time(since.saturating_add(time.as_secs()));
         let what = match self.want {
             Want::Drain { deadline, .. } => {
-                format!("drained, until {} at the latest", at(deadline))
+                format!(
+                    "drained: done when its connections have ended, or at {}; it stays out until \
+                     it is enabled",
+                    at(deadline)
+                )
             }
             Want::Disable { .. } => "disabled".to_owned(),
             Want::Enable => "enabled; its health counts again".to_owned(),

@@ -331,27 +331,41 @@ fn checks_words(findings: &BTreeMap<String, Finding>, page: &mut String) {
     if findings.is_empty() {
         page.push_str("  nothing: no check has answered yet\n");
     }
-    for (check, finding) in findings {
-        let since = match &finding.since {
-            Some(since) => format!(", since {since}"),
-            None => String::new(),
-        };
-        let age = match finding.facts["age_ms"].as_u64() {
-            Some(age) => format!(", asked {} s ago", age / 1000),
-            None => String::new(),
-        };
-        let _ = writeln!(
-            page,
-            "  {check}: {} ({}){since}{age}\n    {}",
-            text(finding, "condition"),
-            text(finding, "kind"),
-            text(finding, "summary")
-        );
-        for (key, before) in [("details", "    "), ("transcript", "    | ")] {
-            for line in finding.facts[key].as_array().into_iter().flatten() {
-                let _ = writeln!(page, "{before}{}", line.as_str().unwrap_or(""));
-            }
-        }
+    // What is ill comes first, and only its conversation is of interest.
+    let (healthy, ill): (Vec<_>, Vec<_>) = findings
+        .iter()
+        .partition(|(_, finding)| text(finding, "condition") == "healthy");
+    for (check, finding) in ill {
+        finding_words(check, finding, page);
+        lines_words(finding, "transcript", "    | ", page);
+    }
+    for (check, finding) in healthy {
+        finding_words(check, finding, page);
+    }
+}
+
+fn finding_words(check: &str, finding: &Finding, page: &mut String) {
+    let since = match &finding.since {
+        Some(since) => format!(", since {since}"),
+        None => String::new(),
+    };
+    let age = match finding.facts["age_ms"].as_u64() {
+        Some(age) => format!(", asked {} s ago", age / 1000),
+        None => String::new(),
+    };
+    let _ = writeln!(
+        page,
+        "  {check}: {} ({}){since}{age}\n    {}",
+        text(finding, "condition"),
+        text(finding, "kind"),
+        text(finding, "summary")
+    );
+    lines_words(finding, "details", "    ", page);
+}
+
+fn lines_words(finding: &Finding, key: &str, before: &str, page: &mut String) {
+    for line in finding.facts[key].as_array().into_iter().flatten() {
+        let _ = writeln!(page, "{before}{}", line.as_str().unwrap_or(""));
     }
 }
 

@@ -64,6 +64,30 @@ fn a_server_that_is_down_is_explained_from_the_journal_alone() {
 }
 
 #[test]
+fn what_is_ill_comes_first_and_what_works_shows_no_transcript() {
+    let healthy = Record {
+        facts: json!({
+            "check": "mail", "condition": "healthy", "kind": "ok", "summary": "it answers",
+            "transcript": ["sent EHLO"],
+        })
+        .as_object()
+        .cloned()
+        .unwrap_or_default(),
+        ..record(1, "verdict", json!({}))
+    };
+    let records = [healthy, verdict(2, "failed", "silent")];
+    let page = assert_page(
+        &records,
+        &["rdp: failed", "mail: healthy", "    | received"],
+    );
+    assert!(
+        page.find("rdp: failed") < page.find("mail: healthy"),
+        "{page}"
+    );
+    assert!(!page.contains("sent EHLO"), "{page}");
+}
+
+#[test]
 fn the_first_rule_that_matches_is_named() {
     let down = record(2, "server_down", json!({}));
     let up = record(2, "server_up", json!({}));
