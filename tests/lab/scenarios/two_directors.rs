@@ -146,16 +146,22 @@ fn split(pair: &Pair<'_>) -> Outcome<Duration> {
     let begun = std::time::Instant::now();
     let holder = pair.until_holder()?;
     let both = begun.elapsed();
-    let expected = mac(&pair.machines[holder].place, "eth0")?;
-    let took = story.until("the client knows who it is", &expected, || {
-        visit(&pair.net.client, VISITOR, 25)?;
-        neighbour(pair)
-    })?;
+    let took = until_known(pair, holder)?;
     story.figure(&format!(
         "the client's ARP entry was right {:.1} s later",
         took.as_secs_f64()
     ));
     Ok(both)
+}
+
+/// Waits until the client is served and knows this director by its Ethernet address.
+fn until_known(pair: &Pair<'_>, holder: usize) -> Outcome<Duration> {
+    let expected = mac(&pair.machines[holder].place, "eth0")?;
+    pair.story
+        .until("the client is served and knows by whom", &expected, || {
+            visit(&pair.net.client, VISITOR, 25)?;
+            neighbour(pair)
+        })
 }
 
 /// The Ethernet address to which the client sends what is for the VIP.
@@ -207,9 +213,7 @@ impl Pair<'_> {
         let other = &self.machines[1 - lost];
         let what = format!("{} holds all addresses", other.name);
         let took = self.story.until(&what, &true, || other.holds_all())?;
-        self.story.until_some("a client is served", || {
-            visit(&self.net.client, VISITOR, 25)
-        })?;
+        until_known(self, 1 - lost)?;
         Ok(took)
     }
 }
