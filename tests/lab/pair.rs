@@ -201,10 +201,9 @@ impl Machine {
     pub(crate) fn lose_power(&mut self) -> Outcome {
         self.wire("eth0", "down")?;
         self.wire("eth1", "down")?;
-        for process in [self.keepalived.take(), self.governess.take()] {
-            if let Some(mut process) = process {
-                process.kill_all()?;
-            }
+        let programs = [self.keepalived.take(), self.governess.take()];
+        for mut process in programs.into_iter().flatten() {
+            process.kill_all()?;
         }
         Ok(())
     }

@@ -187,7 +187,8 @@ pub(super) fn templates_after_failover(story: &Story) -> Outcome {
     let other = &pair.machines[1 - lost].place;
     let templates = || -> Outcome<usize> {
         let connections = other.run("ipvsadm", &["-Lcn"])?;
-        Ok(connections.matches("65535").count())
+        let lines = connections.lines();
+        Ok(lines.filter(|line| line.contains(" NONE ")).count())
     };
     story.until_some(
         "the other director knows the templates",
