@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use hook::clock::Clock;
-use hook::kernel::address::keeper::{AddressEvent, Change, Keeper, Timing, Watched};
+use hook::kernel::address::keeper::{Change, Charge, Keeper, KeeperEvent, Timing};
 use hook::kernel::address::{Claim, KernelAddresses, Mac, Role};
 use hook::setup::WantedAddress;
 use nix::sched::{CloneFlags, setns, unshare};
@@ -122,10 +122,13 @@ impl World {
     /// Starts the director's keeper.
     pub(crate) fn keep(&self, claims: Vec<Claim>, timing: Timing) -> Kept {
         let (sender, events) = channel(16);
+        let charge = Charge {
+            claims,
+            ..Charge::default()
+        };
         let keeper = self.director.within(|| {
             Keeper::start(
-                claims,
-                Watched::default(),
+                charge,
                 KernelAddresses::new(),
                 timing,
                 Clock::start(),
@@ -172,7 +175,7 @@ pub(crate) fn gateway(address: &str) -> Claim {
 
 /// A running keeper and what it tells.
 pub(crate) struct Kept {
-    events: Receiver<AddressEvent>,
+    events: Receiver<KeeperEvent>,
     _keeper: Keeper,
 }
 
@@ -182,7 +185,8 @@ impl Kept {
         let deadline = Instant::now() + PATIENCE;
         loop {
             match self.events.try_recv() {
-                Ok(event) => return event.change,
+                Ok(KeeperEvent::Address(event)) => return event.change,
+                Ok(other @ KeeperEvent::Score(_)) => panic!("{other:?}"),
                 Err(_) if Instant::now() > deadline => panic!("no event in {PATIENCE:?}"),
                 Err(_) => thread::sleep(Duration::from_millis(5)),
             }
