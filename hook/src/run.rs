@@ -20,7 +20,7 @@ use crate::config::{Config, Faults};
 use crate::director::record::Intents;
 use crate::director::wishes::Wishes;
 use crate::director::{Director, Order, Records, Report, Want, WatchReport, maintenance};
-use crate::host::{self, HostEvent, Keepers, Parts};
+use crate::host::{self, Happened, HostEvent, Keepers, Parts};
 use crate::intake::{Checks, Watches};
 use crate::kernel::backend;
 use crate::operate::control::{self, Asked, Request};
@@ -189,6 +189,7 @@ impl Run<'_> {
                     self.director.take_watch(report, self.clock.now());
                 }
                 Some(heard) = self.beside.keepalived.recv() => self.director.hear_keepalived(heard),
+                Some(heard) = self.beside.vrrp.recv() => self.director.hear_vrrp(&heard),
                 Some(event) = self.beside.command_file_events.recv() => {
                     self.director.host_event(event);
                 }
@@ -200,7 +201,10 @@ impl Run<'_> {
                 Some(seen) = looks.recv() => {
                     let _ = seen.send(self.director.status(self.clock.now()));
                 }
-                event = self.keepers.next() => self.director.host_event(event),
+                told = self.keepers.next() => match told {
+                    Happened::SetUp(event) => self.director.host_event(event),
+                    Happened::Fitness(score) => self.director.take_score(score),
+                },
                 stop = signals.next() => match stop {
                     Asking::Stop(name) => {
                         self.director.stop(name);
@@ -235,6 +239,7 @@ impl Run<'_> {
             ("control", old.control == new.control),
             ("status", old.status == new.status),
             ("[keepalived]", before.keepalived == config.keepalived),
+            ("fifo of [pair]", fifo(before) == fifo(&config)),
             ("[alert]", before.mail == config.mail),
             ("[nagios]", before.command_file == config.command_file),
         ] {
@@ -313,6 +318,10 @@ impl Run<'_> {
             Err(error) => json!({ "error": error.to_string() }),
         }
     }
+}
+
+fn fifo(config: &Config) -> Option<&Path> {
+    config.pair.as_ref()?.fifo.as_deref()
 }
 
 /// For the journal, which has one line an event.

@@ -4,3 +4,5 @@
 pub mod fifo;
 pub mod keepalived;
 pub mod nagios;
+pub mod score;
+pub mod vrrp;

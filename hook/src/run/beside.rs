@@ -1,5 +1,7 @@
 //! What comes from programs beside a running director, and goes to them.
 
+use std::path::PathBuf;
+
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -17,6 +19,7 @@ pub(super) struct Beside {
     command_file: Option<CommandFile>,
     pub(super) command_file_events: mpsc::Receiver<HostEvent>,
     pub(super) keepalived: mpsc::Receiver<Heard>,
+    pub(super) vrrp: mpsc::Receiver<Heard>,
 }
 
 impl Beside {
@@ -28,10 +31,9 @@ impl Beside {
         for report in reported.reports(director.config()) {
             director.take(&report, clock.now());
         }
-        let (tell, keepalived) = mpsc::channel(64);
-        if let Some(fifo) = director.config().keepalived.fifo.clone() {
-            tokio::spawn(fifo::read(fifo, tell));
-        }
+        let config = director.config();
+        let keepalived = listen(config.keepalived.fifo.clone());
+        let vrrp = listen(config.pair.as_ref().and_then(|pair| pair.fifo.clone()));
         let (events, command_file_events) = mpsc::channel(16);
         let command_file = director.config().command_file.clone();
         let command_file = command_file
@@ -43,6 +45,7 @@ impl Beside {
             command_file,
             command_file_events,
             keepalived,
+            vrrp,
         })
     }
 
@@ -71,4 +74,13 @@ impl Beside {
                 "taken, but not kept for the next start: reported.json in state_dir: {error}") }),
         }
     }
+}
+
+/// What is heard on a FIFO of keepalived's; nothing, if there is none to read.
+fn listen(fifo: Option<PathBuf>) -> mpsc::Receiver<Heard> {
+    let (tell, heard) = mpsc::channel(64);
+    if let Some(fifo) = fifo {
+        tokio::spawn(fifo::read(fifo, tell));
+    }
+    heard
 }
