@@ -99,7 +99,7 @@ fn scores(vrrp: &Vrrp) -> String {
     ];
     let script = [
         format!(
-            "script \"{} --fresh -m keepalived --socket {}\"",
+            "script \"{} --fresh -m keepalived -t 3 --socket {}\"",
             vrrp.check_director.display(),
             vrrp.control.display()
         ),
