@@ -14,9 +14,7 @@ use tokio::sync::mpsc::{self, Receiver, Sender};
 use crate::clock::Clock;
 use crate::config::{Backend, Config};
 use crate::coupling::score::{self, Score, ScoreFile};
-use crate::kernel::address::keeper::{
-    AddressEvent, Change, Charge, Keeper, KeeperEvent, Timing,
-};
+use crate::kernel::address::keeper::{AddressEvent, Change, Charge, Keeper, KeeperEvent, Timing};
 use crate::kernel::address::{
     Addresses, Claim, KernelAddresses, Role, preflight as address_preflight,
 };

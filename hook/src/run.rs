@@ -190,6 +190,7 @@ impl Run<'_> {
                 }
                 Some(heard) = self.beside.keepalived.recv() => self.director.hear_keepalived(heard),
                 Some(heard) = self.beside.vrrp.recv() => self.director.hear_vrrp(&heard),
+                Some(answer) = self.beside.partner.recv() => self.director.take_partner(answer),
                 Some(event) = self.beside.command_file_events.recv() => {
                     self.director.host_event(event);
                 }
@@ -239,7 +240,10 @@ impl Run<'_> {
             ("control", old.control == new.control),
             ("status", old.status == new.status),
             ("[keepalived]", before.keepalived == config.keepalived),
-            ("fifo of [pair]", fifo(before) == fifo(&config)),
+            (
+                "fifo or partner_status of [pair]",
+                ears(before) == ears(&config),
+            ),
             ("[alert]", before.mail == config.mail),
             ("[nagios]", before.command_file == config.command_file),
         ] {
@@ -320,8 +324,10 @@ impl Run<'_> {
     }
 }
 
-fn fifo(config: &Config) -> Option<&Path> {
-    config.pair.as_ref()?.fifo.as_deref()
+/// Where a director of a pair listens for as long as it runs.
+fn ears(config: &Config) -> Option<(Option<&Path>, Option<u16>)> {
+    let pair = config.pair.as_ref()?;
+    Some((pair.fifo.as_deref(), pair.partner_status))
 }
 
 /// For the journal, which has one line an event.

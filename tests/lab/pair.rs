@@ -53,7 +53,11 @@ impl Machine {
             fs::create_dir_all(folder.join(it))?;
             fs::create_dir_all(Path::new("/").join(it))?;
         }
-        for log in ["governess.log", "keepalived.log", "tmp/governess/events.jsonl"] {
+        for log in [
+            "governess.log",
+            "keepalived.log",
+            "tmp/governess/events.jsonl",
+        ] {
             let path = folder.join(log);
             story.on_failure(&format!("{name}: {log}"), move || {
                 fs::read_to_string(&path).unwrap_or_default()
@@ -71,7 +75,9 @@ impl Machine {
     /// A program that sees this machine's folders.
     fn command(&self, program: &Command) -> Command {
         let mut command = Command::new("unshare");
-        command.args(["--mount", "sh", "-c", VIEW]).arg(&self.folder);
+        command
+            .args(["--mount", "sh", "-c", VIEW])
+            .arg(&self.folder);
         command.arg(program.get_program()).args(program.get_args());
         command
     }
@@ -118,7 +124,10 @@ impl Machine {
                 return Ok(Err(ended));
             }
             let status = self.status()?;
-            for server in ["/services/0/servers/0/health", "/services/0/servers/1/health"] {
+            for server in [
+                "/services/0/servers/0/health",
+                "/services/0/servers/1/health",
+            ] {
                 let health = status.pointer(server).and_then(Value::as_str);
                 if health != Some("up") {
                     return Err(format!("{server} is {health:?}").into());
@@ -260,7 +269,10 @@ impl<'a> Pair<'a> {
         serve_echo(&net.ex2)?;
         let ex1 = Rdp::begin(story, Namespace::open("ex1")?)?;
         let ex2 = Rdp::begin(story, Namespace::open("ex2")?)?;
-        let machines = [Machine::prepare(story, "lb1")?, Machine::prepare(story, "lb2")?];
+        let machines = [
+            Machine::prepare(story, "lb1")?,
+            Machine::prepare(story, "lb2")?,
+        ];
         let mut pair = Self {
             story,
             net,
@@ -280,12 +292,13 @@ impl<'a> Pair<'a> {
 
     /// Waits until exactly one of the two holds the addresses; gives its place among them.
     pub(crate) fn until_holder(&self) -> Outcome<usize> {
-        self.story.until_some("one director holds all addresses", || {
-            match self.holders()?[..] {
-                [one] => Ok(one),
-                ref others => Err(format!("{} hold them", others.len()).into()),
-            }
-        })
+        self.story
+            .until_some("one director holds all addresses", || {
+                match self.holders()?[..] {
+                    [one] => Ok(one),
+                    ref others => Err(format!("{} hold them", others.len()).into()),
+                }
+            })
     }
 
     /// Waits until this one of the two holds the addresses, and the other one does not; gives the
@@ -310,8 +323,10 @@ impl<'a> Pair<'a> {
     pub(crate) fn stays_with(&self, at: usize, time: Duration) -> Outcome {
         let begun = Instant::now();
         let name = self.machines[at].name;
-        self.story
-            .tell(&format!("{name} has to keep the addresses for {} s", time.as_secs()));
+        self.story.tell(&format!(
+            "{name} has to keep the addresses for {} s",
+            time.as_secs()
+        ));
         while begun.elapsed() < time {
             let holders = self.holders()?;
             if holders != [at] {

@@ -76,7 +76,10 @@ impl Visits {
             let (mut last, mut longest) = (Instant::now(), Duration::ZERO);
             while !ends.load(Ordering::Relaxed) {
                 let to = SocketAddr::from((VIP, port));
-                if client.within(|| connect_within(QUICK, QUICK, from, to))?.is_ok() {
+                if client
+                    .within(|| connect_within(QUICK, QUICK, from, to))?
+                    .is_ok()
+                {
                     longest = longest.max(last.elapsed());
                     last = Instant::now();
                 }
@@ -90,7 +93,9 @@ impl Visits {
     /// Ends them; gives the longest time from the end of one that succeeded to that of the next.
     pub(crate) fn longest_gap(self) -> Outcome<Duration> {
         self.stop.store(true, Ordering::Relaxed);
-        self.thread.join().map_err(|_| "a visitor's thread panicked")?
+        self.thread
+            .join()
+            .map_err(|_| "a visitor's thread panicked")?
     }
 }
 

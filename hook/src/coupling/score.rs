@@ -150,7 +150,11 @@ mod tests {
         let path = folder.path().join("score");
         let mut file = ScoreFile::new(path.clone());
         file.keep(None);
-        for altered in ["-254\n", "", "\0\0 none of ours, and longer than any score\n"] {
+        for altered in [
+            "-254\n",
+            "",
+            "\0\0 none of ours, and longer than any score\n",
+        ] {
             std::fs::write(&path, altered).unwrap();
             assert_eq!(file.keep(None), [Told::Repaired]);
             assert_eq!(std::fs::read_to_string(&path).unwrap(), "0\n");

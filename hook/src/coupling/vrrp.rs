@@ -101,12 +101,21 @@ mod tests {
         let said = |vrrp: &mut Vrrp, text: &[u8]| vrrp.hear(&line(text));
         let backup = said(&mut vrrp, b"INSTANCE \"governess\" BACKUP 100");
         assert_eq!(backup, Some(State::Unknown));
-        assert_eq!(said(&mut vrrp, b"\0INSTANCE \"governess\" BACKUP_PRIORITY 50\0"), None);
+        assert_eq!(
+            said(&mut vrrp, b"\0INSTANCE \"governess\" BACKUP_PRIORITY 50\0"),
+            None
+        );
         assert_eq!(vrrp.priority, Some(50));
         let master = said(&mut vrrp, b"INSTANCE \"governess\" MASTER 100");
         assert_eq!((master, vrrp.state), (Some(State::Backup), State::Master));
-        assert_eq!(said(&mut vrrp, b"INSTANCE \"governess\" MASTER_RX_LOWER_PRI 100"), None);
-        assert_eq!(said(&mut vrrp, b"INSTANCE \"governess\" STOP 0"), Some(State::Master));
+        assert_eq!(
+            said(&mut vrrp, b"INSTANCE \"governess\" MASTER_RX_LOWER_PRI 100"),
+            None
+        );
+        assert_eq!(
+            said(&mut vrrp, b"INSTANCE \"governess\" STOP 0"),
+            Some(State::Master)
+        );
     }
 
     #[test]

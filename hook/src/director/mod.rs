@@ -20,6 +20,7 @@ mod watched;
 pub mod wishes;
 
 pub use operator::{Order, Want};
+pub use pair::partner_of;
 pub use wanted::plan_for_healthy;
 pub use watched::WatchReport;
 

@@ -7,25 +7,34 @@ use std::net::IpAddr;
 use nix::ifaddrs::getifaddrs;
 
 use super::{About, Director};
+use crate::config::Pair;
 use crate::coupling::fifo::Heard;
+use crate::coupling::partner::Answer;
 use crate::coupling::score::Score;
 use crate::coupling::vrrp::{State, Vrrp};
+use crate::host::{HostEvent, Problem};
 use crate::operate::journal::Event;
 use crate::operate::status::PairStatus;
+
+/// What a drift is a problem with.
+const CONFIGURATION: &str = "the other director's configuration";
 
 /// What is known.
 #[derive(Debug, Default)]
 pub(super) struct Paired {
     vrrp: Vrrp,
     score: Option<Score>,
+    /// What the other one said of its configuration last.
+    partner: Option<Answer>,
 }
 
 impl Director {
     /// Notes how fit this director is from now on.
     pub fn take_score(&mut self, score: Score) {
         let value = score.value();
-        let before = self.paired.score.as_ref().map(Score::value);
-        if before != Some(value) {
+        // That it begins fit is no news.
+        let before = self.paired.score.as_ref().map_or(0, Score::value);
+        if before != value {
             let reason = match &score.unfit {
                 Some(why) => format!("score {value}: this director is unfit: {why}"),
                 None => format!("score {value}: this director is fit"),
@@ -54,6 +63,38 @@ impl Director {
         self.records.journal.flush();
     }
 
+    /// Takes in what the other director says of its configuration. Another one than ours is a
+    /// problem when it is met twice: while a file is brought over it is met once.
+    pub fn take_partner(&mut self, answer: Answer) {
+        let ours = self.config.digest.clone();
+        let drifts = matches!(&answer, Ok(digest) if *digest != ours);
+        let again = self.paired.partner.as_ref() == Some(&answer);
+        let known = self.host_problems.contains_key(CONFIGURATION);
+        let news = match (&answer, drifts) {
+            (Ok(digest), true) if again && !known => Some((
+                Event::StepFailed,
+                Some(format!(
+                    "it carries out {digest}, this one {ours}; see which file is right, and \
+                     `governess push` it to the other side"
+                )),
+            )),
+            (Ok(_), false) if known => Some((Event::Repaired, None)),
+            _ => None,
+        };
+        self.paired.partner = Some(answer);
+        if let Some((event, words)) = news {
+            let said = words.as_deref().unwrap_or("it is the same as here again");
+            self.host_event(HostEvent {
+                event,
+                reason: format!("{CONFIGURATION}: {said}"),
+                problem: Problem {
+                    thing: CONFIGURATION.to_owned(),
+                    words,
+                },
+            });
+        }
+    }
+
     pub(super) fn pair_status(&self) -> Option<PairStatus> {
         let pair = self.config.pair.as_ref()?;
         let score = self.paired.score.as_ref();
@@ -62,11 +103,18 @@ impl Director {
             state: vrrp.state,
             priority: vrrp.priority,
             silent: vrrp.silent.clone(),
-            partner: partner(&pair.directors, &held()),
+            partner: partner_of(pair),
+            partner_digest: self.paired.partner.clone().and_then(Result::ok),
+            partner_unknown: self.paired.partner.clone().and_then(Result::err),
             score: score.map(Score::value),
             unfit: score.and_then(|score| score.unfit.clone()),
         })
     }
+}
+
+/// The inside address of the other director of a pair, as this host is one of the two.
+pub fn partner_of(pair: &Pair) -> Option<IpAddr> {
+    partner(&pair.directors, &held())
 }
 
 /// The one of the directors that is not this one. A file for this director alone names the other

@@ -63,6 +63,12 @@ pub struct PairStatus {
     /// The inside address of the other director; `null` while it cannot be told which of the two
     /// addresses is this director's own.
     pub partner: Option<IpAddr>,
+    /// The digest of the configuration that the other one carries out, where it is asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partner_digest: Option<String>,
+    /// Why that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partner_unknown: Option<String>,
     /// What the track file says: 0 or -50; `null` before the first judgement.
     pub score: Option<i16>,
     /// What is wrong with this director, where the score is not 0.
@@ -277,7 +283,15 @@ impl PairStatus {
         }
         match self.partner {
             Some(partner) => _ = write!(words, ", partner {partner}"),
-            None => words.push_str(", partner not known: neither address, or both, are this host's"),
+            None => {
+                words.push_str(", partner not known: neither address, or both, are this host's")
+            }
+        }
+        if let Some(digest) = &self.partner_digest {
+            let _ = write!(words, " with config {digest}");
+        }
+        if let Some(why) = &self.partner_unknown {
+            let _ = write!(words, " (its config is not known: {why})");
         }
         if let Some(score) = self.score {
             let _ = write!(words, ", score {score}");

@@ -7,9 +7,11 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use crate::clock::Clock;
+use crate::config::Pair;
 use crate::coupling::fifo::{self, Heard};
 use crate::coupling::nagios::CommandFile;
-use crate::director::{Director, Report};
+use crate::coupling::partner;
+use crate::director::{Director, Report, partner_of};
 use crate::host::HostEvent;
 use crate::intake::reported::{self, Reported};
 
@@ -20,6 +22,7 @@ pub(super) struct Beside {
     pub(super) command_file_events: mpsc::Receiver<HostEvent>,
     pub(super) keepalived: mpsc::Receiver<Heard>,
     pub(super) vrrp: mpsc::Receiver<Heard>,
+    pub(super) partner: mpsc::Receiver<partner::Answer>,
 }
 
 impl Beside {
@@ -34,6 +37,7 @@ impl Beside {
         let config = director.config();
         let keepalived = listen(config.keepalived.fifo.clone());
         let vrrp = listen(config.pair.as_ref().and_then(|pair| pair.fifo.clone()));
+        let partner = ask(config.pair.as_ref());
         let (events, command_file_events) = mpsc::channel(16);
         let command_file = director.config().command_file.clone();
         let command_file = command_file
@@ -46,6 +50,7 @@ impl Beside {
             command_file_events,
             keepalived,
             vrrp,
+            partner,
         })
     }
 
@@ -83,4 +88,13 @@ fn listen(fifo: Option<PathBuf>) -> mpsc::Receiver<Heard> {
         tokio::spawn(fifo::read(fifo, tell));
     }
     heard
+}
+
+/// What the other director says of its configuration; nothing, if it is not to be asked.
+fn ask(pair: Option<&Pair>) -> mpsc::Receiver<partner::Answer> {
+    let (tell, told) = mpsc::channel(4);
+    if let Some((pair, port)) = pair.and_then(|pair| Some((pair.clone(), pair.partner_status?))) {
+        tokio::spawn(partner::ask(move || partner_of(&pair), port, tell));
+    }
+    told
 }

@@ -86,7 +86,10 @@ impl Directors {
     fn over_there(&self, program: &Path) -> Command {
         let mut command = Command::new("unshare");
         command.args(["--mount", "sh", "-c", FAR, "sh"]);
-        command.arg(self.path("far")).arg(self.path("near")).arg(program);
+        command
+            .arg(self.path("far"))
+            .arg(self.path("near"))
+            .arg(program);
         command
     }
 
@@ -95,7 +98,10 @@ impl Directors {
         let file = self.path("input");
         fs::write(&file, input).unwrap();
         let mut command = Command::new(self.path("bin/ssh"));
-        command.arg("lb2").args(words).stdin(File::open(file).unwrap());
+        command
+            .arg("lb2")
+            .args(words)
+            .stdin(File::open(file).unwrap());
         command.output().unwrap()
     }
 
@@ -156,7 +162,9 @@ fn a_file_goes_to_the_other_director_and_never_over_a_newer_one_or_in_a_bad_stat
     let own = first.replace("ex1", "their_own");
     fs::write(directors.path("far/governess.toml"), &own).unwrap();
     let newer = SystemTime::now() + Duration::from_secs(60);
-    let far = File::options().write(true).open(directors.path("far/governess.toml"));
+    let far = File::options()
+        .write(true)
+        .open(directors.path("far/governess.toml"));
     far.unwrap().set_modified(newer).unwrap();
     directors.pushes(&[], 1, "is newer than the file sent");
     assert_eq!(directors.far_text(), own);
@@ -168,7 +176,14 @@ fn a_file_goes_to_the_other_director_and_never_over_a_newer_one_or_in_a_bad_stat
     directors.pushes(&[], 1, "memroy");
     assert_eq!(directors.far_text(), first);
     let near = near.display().to_string();
-    let receive = ["governess", "receive", "--modified", "9999999999", "-c", &near];
+    let receive = [
+        "governess",
+        "receive",
+        "--modified",
+        "9999999999",
+        "-c",
+        &near,
+    ];
     for bad in ["", "not = [toml", "[director]\nbackend = \"memroy\"\n"] {
         let refused = directors.ssh(&receive, bad);
         assert_eq!(refused.status.code(), Some(1), "{bad:?}: {refused:?}");
@@ -183,7 +198,9 @@ fn a_director_that_runs_there_takes_the_file_over_before_push_returns() {
     directors.write("ex1");
     directors.pushes(&[], 0, "");
     let mut command = directors.over_there(&program("governess"));
-    command.args(["run", "-c"]).arg(directors.path("near/governess.toml"));
+    command
+        .args(["run", "-c"])
+        .arg(directors.path("near/governess.toml"));
     let _far = started(&mut command, &directors.path("governess.log"));
     let near = directors.path("near/governess.toml").display().to_string();
     let status = || {

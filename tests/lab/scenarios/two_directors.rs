@@ -183,16 +183,20 @@ pub(super) fn templates_after_failover(story: &Story) -> Outcome {
         let connections = other.run("ipvsadm", &["-Lcn"])?;
         Ok(connections.matches("65535").count())
     };
-    story.until_some("the other director knows the templates", || {
-        match templates()? {
+    story.until_some(
+        "the other director knows the templates",
+        || match templates()? {
             known if known >= clients.len() => Ok(()),
             known => Err(format!("it knows {known}").into()),
-        }
-    })?;
+        },
+    )?;
     let watch = Watch::begin(&pair)?;
     pair.machines[lost].lose_power()?;
     pair.until_held_by_other(lost)?;
-    watch.end(&pair, "with the sync daemon, the active director loses its power")?;
+    watch.end(
+        &pair,
+        "with the sync daemon, the active director loses its power",
+    )?;
     same("the servers of the clients", &servers(&pair)?, &before)
 }
 
@@ -243,9 +247,8 @@ fn states(pair: &Pair<'_>, master: usize) -> Outcome {
     for (at, machine) in pair.machines.iter().enumerate() {
         let state = if at == master { "master" } else { "backup" };
         let what = format!("{} says {state}", machine.name);
-        pair.story.until(&what, &Value::from(state), || {
-            machine.says("/pair/state")
-        })?;
+        pair.story
+            .until(&what, &Value::from(state), || machine.says("/pair/state"))?;
     }
     Ok(())
 }

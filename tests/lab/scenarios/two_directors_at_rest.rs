@@ -20,7 +20,9 @@ pub(super) fn all_servers_dead(story: &Story) -> Outcome {
     pair.ex2.hang()?;
     for machine in &pair.machines {
         let what = format!("{} keeps servers that do not work", machine.name);
-        story.until(&what, &json!(true), || machine.says("/services/0/fail_open"))?;
+        story.until(&what, &json!(true), || {
+            machine.says("/services/0/fail_open")
+        })?;
     }
     pair.stays_with(active, Duration::from_secs(10))?;
 
@@ -83,7 +85,9 @@ pub(super) fn rolling_restart(story: &Story) -> Outcome {
     backup.start_keepalived(&exported)?;
     pair.stays_with(active, Duration::from_secs(5))?;
     let count = sessions.finish()?;
-    story.figure(&format!("governess on both, keepalived on the backup: {count}"));
+    story.figure(&format!(
+        "governess on both, keepalived on the backup: {count}"
+    ));
 
     story.tell("keepalived on the active one: it says good-bye");
     let visits = Visits::begin([192, 168, 1, 29].into(), 25)?;

@@ -38,7 +38,7 @@ pub(super) fn text(status: &Status) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("governess");
     of_director(&mut registry, status);
     if let Some(pair) = &status.pair {
-        of_pair(&mut registry, pair);
+        of_pair(&mut registry, pair, &status.config_digest);
     }
     of_services(&mut registry, status);
     of_checks(&mut registry, status);
@@ -88,10 +88,15 @@ fn of_director(registry: &mut Registry, status: &Status) {
     );
 }
 
-fn of_pair(registry: &mut Registry, pair: &PairStatus) {
+fn of_pair(registry: &mut Registry, pair: &PairStatus, ours: &str) {
     if let Some(score) = pair.score {
-        let help = "What keepalived is told of this director's own fitness: 0, or less if it is unfit";
+        let help =
+            "What keepalived is told of this director's own fitness: 0, or less if it is unfit";
         single(registry, "pair_score", help, score.into());
+    }
+    if let Some(digest) = &pair.partner_digest {
+        let help = "Whether the other director carries out another configuration";
+        single(registry, "pair_drift", help, i64::from(digest != ours));
     }
     let state = Whole::default();
     one_of(&state, &Labels::new(), "state", &STATES, pair.state.name());

@@ -193,12 +193,13 @@ fn a_directors_turn_and_fitness_are_in_the_metrics_and_what_is_wrong_on_the_page
     let mut director = director(false, &[up("ex1"), up("ex2")]);
     director["pair"] = json!({
         "state": "backup", "priority": 50, "partner": "10.0.1.34", "score": -50,
-        "unfit": "interface eth1 has no carrier",
+        "unfit": "interface eth1 has no carrier", "partner_digest": "ff00",
     });
     let status = status(director);
     let metrics = metrics::text(&status).unwrap();
     for sample in [
         "governess_pair_score -50",
+        "governess_pair_drift 1",
         "governess_pair_state{state=\"backup\"} 1",
         "governess_pair_state{state=\"master\"} 0",
     ] {
@@ -208,7 +209,7 @@ fn a_directors_turn_and_fitness_are_in_the_metrics_and_what_is_wrong_on_the_page
     assert!(page.contains("this director is unfit: interface eth1 has no carrier"));
     let text = status.page();
     assert!(text.contains(
-        "pair: backup, priority 50, partner 10.0.1.34, score -50 since this director is UNFIT: \
+        "pair: backup, priority 50, partner 10.0.1.34 with config ff00, score -50 since this director is UNFIT: \
          interface eth1 has no carrier"
     ));
 }
