@@ -165,8 +165,7 @@ impl Machine {
             .args(["--vrrp_pid", "/run/keepalived/vrrp.pid"]);
         let log = self.folder.join("keepalived.log");
         let started = Process::start(&self.place, &mut self.command(&keepalived), &log)?;
-        self.keepalived = Some(started);
-        Ok(())
+        self.keepalived.insert(started).still_runs()
     }
 
     /// Ends keepalived as its operator does; it gives its addresses up.
@@ -210,8 +209,14 @@ impl Machine {
         Ok(())
     }
 
-    /// The machine boots: its own addresses, an empty table, no packet filter; its wires are up.
+    /// The machine boots: its own addresses, an empty table, no packet filter, an empty `/run`; its
+    /// wires are up.
     pub(crate) fn boot(&self) -> Outcome {
+        for folder in ["run/governess", "run/keepalived"] {
+            for entry in fs::read_dir(self.folder.join(folder))? {
+                fs::remove_file(entry?.path())?;
+            }
+        }
         for moving in MOVING {
             let (interface, address) = moving.split_once(' ').unwrap_or_default();
             if holds(&self.place, moving)? {

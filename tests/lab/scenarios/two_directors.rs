@@ -179,7 +179,7 @@ pub(super) fn templates_after_failover(story: &Story) -> Outcome {
     };
     let before = servers(&pair)?;
     let other = &pair.machines[1 - lost].place;
-    let templates = || {
+    let templates = || -> Outcome<usize> {
         let connections = other.run("ipvsadm", &["-Lcn"])?;
         Ok(connections.matches("65535").count())
     };
