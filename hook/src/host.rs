@@ -13,7 +13,8 @@ use tokio::sync::mpsc::{self, Receiver, Sender};
 
 use crate::clock::Clock;
 use crate::config::{Backend, Config};
-use crate::kernel::address::keeper::{AddressEvent, Change, Keeper, Timing};
+use crate::coupling::score::{self, Score, ScoreFile};
+use crate::kernel::address::keeper::{AddressEvent, Change, Charge, Keeper, KeeperEvent, Timing};
 use crate::kernel::address::{
     Addresses, Claim, KernelAddresses, Role, preflight as address_preflight,
 };
@@ -27,6 +28,15 @@ use crate::table::Forward;
 
 use keeping::Keeping;
 pub use preflight::preflight;
+
+/// What the keepers of the host tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Happened {
+    /// Something happened to the set-up.
+    SetUp(HostEvent),
+    /// This director of a pair is fit, or not, from now on.
+    Fitness(Score),
+}
 
 /// Something that happened to the host's set-up, for the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -171,7 +181,7 @@ pub struct Keepers {
 
 struct Threads {
     // Before the threads, as above.
-    addresses: Receiver<AddressEvent>,
+    addresses: Receiver<KeeperEvent>,
     _keeping: Keeping,
 }
 
@@ -186,15 +196,20 @@ impl Threads {
         tell: Sender<HostEvent>,
     ) -> io::Result<Self> {
         let (tell_address, addresses) = mpsc::channel(64);
-        let (claims, watched) = (claims(setup), setup.watched.clone());
+        let charge = Charge {
+            claims: claims(setup),
+            watched: setup.watched.clone(),
+            score: setup.score_file.clone().map(ScoreFile::new),
+        };
         let timing = Timing {
             period,
             ..Timing::default()
         };
         let keep_addresses = move || {
             let kernel = KernelAddresses::new();
-            (!claims.is_empty())
-                .then(|| Keeper::start(claims, watched, kernel, timing, clock, tell_address))
+            let needed = !charge.claims.is_empty() || charge.score.is_some();
+            needed
+                .then(|| Keeper::start(charge, kernel, timing, clock, tell_address))
                 .transpose()
         };
         Ok(Self {
@@ -240,7 +255,10 @@ impl Keepers {
         }
         let mut events = Vec::new();
         while let Ok(told) = self.threads.addresses.try_recv() {
-            events.push(self.of_address(&told));
+            // A new keeper tells the score anew.
+            if let Happened::SetUp(event) = self.of_keeper(told) {
+                events.push(event);
+            }
         }
         match Threads::start(&setup, parts, period, self.clock, self.tell.clone()) {
             // The old threads end here.
@@ -291,11 +309,41 @@ impl Keepers {
     }
 
     /// The next thing that happened. Can be dropped at any point.
-    pub async fn next(&mut self) -> HostEvent {
+    pub async fn next(&mut self) -> Happened {
         tokio::select! {
-            Some(event) = self.threads.addresses.recv() => self.of_address(&event),
-            Some(event) = self.rest.recv() => event,
+            Some(event) = self.threads.addresses.recv() => self.of_keeper(event),
+            Some(event) = self.rest.recv() => Happened::SetUp(event),
             else => std::future::pending().await,
+        }
+    }
+
+    fn of_keeper(&mut self, told: KeeperEvent) -> Happened {
+        match told {
+            KeeperEvent::Address(told) => Happened::SetUp(self.of_address(&told)),
+            KeeperEvent::Score(score::Told::Score(score)) => Happened::Fitness(score),
+            KeeperEvent::Score(told) => Happened::SetUp(self.of_score_file(&told)),
+        }
+    }
+
+    fn of_score_file(&self, told: &score::Told) -> HostEvent {
+        let path = self.setup.score_file.as_ref();
+        let path = path.map_or(String::new(), |path| path.display().to_string());
+        let (event, said, words) = match told {
+            score::Told::Failed(words) => (Event::StepFailed, words.as_str(), Some(words)),
+            score::Told::FailureEnded => (Event::Repaired, "is written again", None),
+            _ => (
+                Event::Repaired,
+                "somebody had altered or deleted it; written again",
+                None,
+            ),
+        };
+        HostEvent {
+            event,
+            reason: format!("score file {path}: {said}"),
+            problem: Problem {
+                thing: format!("score file {path}"),
+                words: words.cloned(),
+            },
         }
     }
 

@@ -20,7 +20,7 @@ use crate::config::{Config, Faults};
 use crate::director::record::Intents;
 use crate::director::wishes::Wishes;
 use crate::director::{Director, Order, Records, Report, Want, WatchReport, maintenance};
-use crate::host::{self, HostEvent, Keepers, Parts};
+use crate::host::{self, Happened, HostEvent, Keepers, Parts};
 use crate::intake::{Checks, Watches};
 use crate::kernel::backend;
 use crate::operate::control::{self, Asked, Request};
@@ -189,6 +189,8 @@ impl Run<'_> {
                     self.director.take_watch(report, self.clock.now());
                 }
                 Some(heard) = self.beside.keepalived.recv() => self.director.hear_keepalived(heard),
+                Some(heard) = self.beside.vrrp.recv() => self.director.hear_vrrp(&heard),
+                Some(answer) = self.beside.partner.recv() => self.director.take_partner(answer),
                 Some(event) = self.beside.command_file_events.recv() => {
                     self.director.host_event(event);
                 }
@@ -200,7 +202,10 @@ impl Run<'_> {
                 Some(seen) = looks.recv() => {
                     let _ = seen.send(self.director.status(self.clock.now()));
                 }
-                event = self.keepers.next() => self.director.host_event(event),
+                told = self.keepers.next() => match told {
+                    Happened::SetUp(event) => self.director.host_event(event),
+                    Happened::Fitness(score) => self.director.take_score(score),
+                },
                 stop = signals.next() => match stop {
                     Asking::Stop(name) => {
                         self.director.stop(name);
@@ -235,6 +240,10 @@ impl Run<'_> {
             ("control", old.control == new.control),
             ("status", old.status == new.status),
             ("[keepalived]", before.keepalived == config.keepalived),
+            (
+                "fifo or partner_status of [pair]",
+                ears(before) == ears(&config),
+            ),
             ("[alert]", before.mail == config.mail),
             ("[nagios]", before.command_file == config.command_file),
         ] {
@@ -313,6 +322,12 @@ impl Run<'_> {
             Err(error) => json!({ "error": error.to_string() }),
         }
     }
+}
+
+/// Where a director of a pair listens for as long as it runs.
+fn ears(config: &Config) -> Option<(Option<&Path>, Option<u16>)> {
+    let pair = config.pair.as_ref()?;
+    Some((pair.fifo.as_deref(), pair.partner_status))
 }
 
 /// For the journal, which has one line an event.

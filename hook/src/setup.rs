@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 use ipnet::IpNet;
 
@@ -23,6 +24,8 @@ pub struct Setup {
     pub gateway: Option<IpAddr>,
     /// What the director's fitness to hold the addresses depends on.
     pub watched: Watched,
+    /// Where keepalived is told how fit this director of a pair is.
+    pub score_file: Option<PathBuf>,
 }
 
 /// An address on an interface.
@@ -161,11 +164,12 @@ impl Setup {
                 .and_then(|nat| nat.gateway)
                 .map(|net| net.addr()),
             watched: watched(config),
+            score_file: config.pair.as_ref().map(|pair| pair.score_file.clone()),
         }
     }
 }
 
-/// All interfaces that the traffic crosses, and all real servers.
+/// All interfaces that the traffic crosses, all real servers, and the directors of a pair.
 fn watched(config: &Config) -> Watched {
     let of_nat = config
         .nat
@@ -179,6 +183,10 @@ fn watched(config: &Config) -> Watched {
     Watched {
         links: links.into_iter().collect(),
         servers: config.servers.iter().map(|server| server.address).collect(),
+        directors: match &config.pair {
+            Some(pair) => pair.directors.clone(),
+            None => Vec::new(),
+        },
     }
 }
 

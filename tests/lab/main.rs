@@ -10,6 +10,7 @@ mod ipvs;
 mod keepalived;
 mod ldirectord;
 mod namespace;
+mod pair;
 mod plugin;
 mod process;
 mod runner;

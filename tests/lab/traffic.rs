@@ -31,20 +31,71 @@ pub(crate) fn visit_at(client: &Namespace, from: IpAddr, to: SocketAddr) -> Outc
 }
 
 fn connect(from: IpAddr, to: SocketAddr) -> Outcome<(BufReader<TcpStream>, String)> {
+    connect_within(Duration::from_secs(5), patience(), from, to)
+}
+
+fn connect_within(
+    connecting: Duration,
+    reading: Duration,
+    from: IpAddr,
+    to: SocketAddr,
+) -> Outcome<(BufReader<TcpStream>, String)> {
     let failed = |error: io::Error| format!("from {from} to {to}: {error}");
     let socket = Socket::new(Domain::for_address(to), Type::STREAM, None)?;
     socket.bind(&SocketAddr::from((from, 0)).into())?;
     socket
-        .connect_timeout(&to.into(), Duration::from_secs(5))
+        .connect_timeout(&to.into(), connecting)
         .map_err(failed)?;
     socket.set_tcp_nodelay(true)?;
-    socket.set_read_timeout(Some(patience()))?;
+    socket.set_read_timeout(Some(reading))?;
     let mut reader = BufReader::new(TcpStream::from(socket));
     let mut greeting = String::new();
     reader.read_line(&mut greeting).map_err(failed)?;
     match greeting.strip_suffix('\n') {
         Some(server) => Ok((reader, server.to_owned())),
         None => Err(format!("from {from} to {to}: closed without a greeting").into()),
+    }
+}
+
+/// Short visits to the VIP, one after the other.
+pub(crate) struct Visits {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<Outcome<Duration>>,
+}
+
+/// A visit that takes longer has failed; the next one asks anew.
+const QUICK: Duration = Duration::from_millis(500);
+
+impl Visits {
+    /// Begins to visit from one of the client's addresses.
+    pub(crate) fn begin(from: IpAddr, port: u16) -> Outcome<Self> {
+        let client = Namespace::open("client")?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let ends = Arc::clone(&stop);
+        let thread = thread::spawn(move || {
+            let (mut last, mut longest) = (Instant::now(), Duration::ZERO);
+            while !ends.load(Ordering::Relaxed) {
+                let to = SocketAddr::from((VIP, port));
+                if client
+                    .within(|| connect_within(QUICK, QUICK, from, to))?
+                    .is_ok()
+                {
+                    longest = longest.max(last.elapsed());
+                    last = Instant::now();
+                }
+                thread::sleep(PACE);
+            }
+            Ok(longest.max(last.elapsed()))
+        });
+        Ok(Self { stop, thread })
+    }
+
+    /// Ends them; gives the longest time from the end of one that succeeded to that of the next.
+    pub(crate) fn longest_gap(self) -> Outcome<Duration> {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread
+            .join()
+            .map_err(|_| "a visitor's thread panicked")?
     }
 }
 

@@ -257,4 +257,5 @@ pub(super) struct Pair {
     pub(super) score_file: Placed<String>,
     pub(super) fifo: Placed<String>,
     pub(super) sync: Placed<bool>,
+    pub(super) partner_status: Placed<i64>,
 }

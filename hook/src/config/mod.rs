@@ -375,6 +375,8 @@ pub struct Pair {
     pub fifo: Option<PathBuf>,
     /// Whether the holder tells the other of its connections (IPVS's sync daemon).
     pub sync: bool,
+    /// The port of the other director's status page, where it is asked for its configuration.
+    pub partner_status: Option<u16>,
 }
 
 /// How alerts are mailed.

@@ -4,3 +4,6 @@
 pub mod fifo;
 pub mod keepalived;
 pub mod nagios;
+pub mod partner;
+pub mod score;
+pub mod vrrp;

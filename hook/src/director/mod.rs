@@ -11,6 +11,7 @@ pub mod maintenance;
 mod management;
 mod notes;
 mod operator;
+mod pair;
 pub mod record;
 mod reload;
 mod report;
@@ -19,6 +20,7 @@ mod watched;
 pub mod wishes;
 
 pub use operator::{Order, Want};
+pub use pair::partner_of;
 pub use wanted::plan_for_healthy;
 pub use watched::WatchReport;
 
@@ -144,6 +146,7 @@ pub struct Director {
     noted_error: Option<String>,
     host_problems: BTreeMap<String, String>,
     keepalived: Option<Beliefs>,
+    paired: pair::Paired,
     /// The wall clock at the beginning, for deadlines that outlive this process.
     epoch: SystemTime,
     started: Moment,
@@ -232,6 +235,7 @@ impl Director {
             host_problems: BTreeMap::new(),
             in_maintenance: BTreeMap::new(),
             keepalived: None,
+            paired: pair::Paired::default(),
             epoch: SystemTime::now(),
             started: now,
         };

@@ -54,6 +54,7 @@ impl Director {
             config_digest: self.config.digest.clone(),
             table_error: self.table_error.clone().or(unseen),
             keepalived: self.keepalived.clone(),
+            pair: self.pair_status(),
             host_problems: self.host_problems.clone(),
             not_ready: self.not_ready(now),
             uptime: now.since(self.started).as_secs_f64(),

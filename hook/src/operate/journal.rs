@@ -69,6 +69,10 @@ pub enum Event {
     Reloaded,
     /// A check has not answered for too long.
     Stale,
+    /// This director of a pair is fit to hold the addresses from now on, or unfit.
+    Score,
+    /// VRRP has another state here: this director holds the addresses from now on, or does not.
+    Vrrp,
     /// A reload was refused; nothing changed.
     ReloadRefused,
     /// The director ended; the table stays.

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::coupling::keepalived::Beliefs;
+use crate::coupling::vrrp;
 
 /// The whole state of a director.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,11 +38,42 @@ pub struct Status {
     /// What keepalived believes, where its FIFO is read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keepalived: Option<Beliefs>,
+    /// What this director is in its pair, where it is one of two.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pair: Option<PairStatus>,
     /// The services of the configuration.
     pub services: Vec<ServiceStatus>,
     /// What is watched and never moves a weight.
     #[serde(default)]
     pub watches: Vec<WatchStatus>,
+}
+
+/// One director of a pair. Its own fitness and what keepalived told of it; neither is a reason to
+/// change a weight.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PairStatus {
+    /// What keepalived told last.
+    pub state: vrrp::State,
+    /// The priority that it told with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<u8>,
+    /// Why keepalived tells nothing at present.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub silent: Option<String>,
+    /// The inside address of the other director; `null` while it cannot be told which of the two
+    /// addresses is this director's own.
+    pub partner: Option<IpAddr>,
+    /// The digest of the configuration that the other one carries out, where it is asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partner_digest: Option<String>,
+    /// Why that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partner_unknown: Option<String>,
+    /// What the track file says: 0 or -50; `null` before the first judgement.
+    pub score: Option<i16>,
+    /// What is wrong with this director, where the score is not 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unfit: Option<String>,
 }
 
 /// An event as the journal has it.
@@ -222,6 +255,9 @@ impl Status {
         for (thing, words) in &self.host_problems {
             let _ = writeln!(page, "PROBLEM with {thing}: {words}");
         }
+        if let Some(pair) = &self.pair {
+            let _ = writeln!(page, "{}", pair.words());
+        }
         for service in &self.services {
             service.write(&mut page);
         }
@@ -235,6 +271,38 @@ impl Status {
             watch.write(&mut page);
         }
         page
+    }
+}
+
+impl PairStatus {
+    /// In one line.
+    pub fn words(&self) -> String {
+        let mut words = format!("pair: {}", self.state.name());
+        if let Some(priority) = self.priority {
+            let _ = write!(words, ", priority {priority}");
+        }
+        match self.partner {
+            Some(partner) => _ = write!(words, ", partner {partner}"),
+            None => {
+                words.push_str(", partner not known: neither address, or both, are this host's")
+            }
+        }
+        if let Some(digest) = &self.partner_digest {
+            let _ = write!(words, " with config {digest}");
+        }
+        if let Some(why) = &self.partner_unknown {
+            let _ = write!(words, " (its config is not known: {why})");
+        }
+        if let Some(score) = self.score {
+            let _ = write!(words, ", score {score}");
+        }
+        if let Some(unfit) = &self.unfit {
+            let _ = write!(words, " since this director is UNFIT: {unfit}");
+        }
+        if let Some(silent) = &self.silent {
+            let _ = write!(words, " (keepalived tells nothing: {silent})");
+        }
+        words
     }
 }
 

@@ -1,13 +1,17 @@
 //! What comes from programs beside a running director, and goes to them.
 
+use std::path::PathBuf;
+
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use crate::clock::Clock;
+use crate::config::Pair;
 use crate::coupling::fifo::{self, Heard};
 use crate::coupling::nagios::CommandFile;
-use crate::director::{Director, Report};
+use crate::coupling::partner;
+use crate::director::{Director, Report, partner_of};
 use crate::host::HostEvent;
 use crate::intake::reported::{self, Reported};
 
@@ -17,6 +21,8 @@ pub(super) struct Beside {
     command_file: Option<CommandFile>,
     pub(super) command_file_events: mpsc::Receiver<HostEvent>,
     pub(super) keepalived: mpsc::Receiver<Heard>,
+    pub(super) vrrp: mpsc::Receiver<Heard>,
+    pub(super) partner: mpsc::Receiver<partner::Answer>,
 }
 
 impl Beside {
@@ -28,10 +34,10 @@ impl Beside {
         for report in reported.reports(director.config()) {
             director.take(&report, clock.now());
         }
-        let (tell, keepalived) = mpsc::channel(64);
-        if let Some(fifo) = director.config().keepalived.fifo.clone() {
-            tokio::spawn(fifo::read(fifo, tell));
-        }
+        let config = director.config();
+        let keepalived = listen(config.keepalived.fifo.clone());
+        let vrrp = listen(config.pair.as_ref().and_then(|pair| pair.fifo.clone()));
+        let partner = ask(config.pair.as_ref());
         let (events, command_file_events) = mpsc::channel(16);
         let command_file = director.config().command_file.clone();
         let command_file = command_file
@@ -43,6 +49,8 @@ impl Beside {
             command_file,
             command_file_events,
             keepalived,
+            vrrp,
+            partner,
         })
     }
 
@@ -71,4 +79,22 @@ impl Beside {
                 "taken, but not kept for the next start: reported.json in state_dir: {error}") }),
         }
     }
+}
+
+/// What is heard on a FIFO of keepalived's; nothing, if there is none to read.
+fn listen(fifo: Option<PathBuf>) -> mpsc::Receiver<Heard> {
+    let (tell, heard) = mpsc::channel(64);
+    if let Some(fifo) = fifo {
+        tokio::spawn(fifo::read(fifo, tell));
+    }
+    heard
+}
+
+/// What the other director says of its configuration; nothing, if it is not to be asked.
+fn ask(pair: Option<&Pair>) -> mpsc::Receiver<partner::Answer> {
+    let (tell, told) = mpsc::channel(4);
+    if let Some((pair, port)) = pair.and_then(|pair| Some((pair.clone(), pair.partner_status?))) {
+        tokio::spawn(partner::ask(move || partner_of(&pair), port, tell));
+    }
+    told
 }

@@ -67,3 +67,18 @@ fn the_table_in_memory_asks_nothing_of_the_host() {
         Setup::default()
     );
 }
+
+#[test]
+fn a_pair_holds_no_address_and_its_score_depends_on_links_servers_and_the_other_director() {
+    let pair = "\n[pair]\npartner = [\"10.0.1.33\", \"10.0.1.34\"]\n";
+    let setup = setup(&(ORIGINAL.to_owned() + pair));
+    assert!(setup.addresses.is_empty());
+    assert_eq!(
+        setup.score_file.as_deref(),
+        Some(Path::new("/var/lib/governess/score"))
+    );
+    assert_eq!(setup.watched.links, ["eth0", "eth1"]);
+    assert_eq!(setup.watched.directors.len(), 2);
+    assert_eq!(setup.watched.servers.len(), 2);
+    assert_eq!(self::setup(ORIGINAL).score_file, None);
+}

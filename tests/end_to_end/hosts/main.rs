@@ -13,4 +13,5 @@ mod nanny;
 mod options;
 mod outcomes;
 mod piranha;
+mod push;
 mod reports;

@@ -34,6 +34,8 @@ mod reload;
 mod repair;
 mod story;
 mod topology;
+mod two_directors;
+mod two_directors_at_rest;
 mod unfit;
 mod vrrp_script;
 mod weights_beside_keepalived;
@@ -113,6 +115,23 @@ pub(crate) const ALL: &[Scenario] = &[
     ),
     scenario("hosts_table", hosts_table::hosts_table),
     scenario("vrrp_script", vrrp_script::vrrp_script),
+    scenario("active_loses_power", two_directors::active_loses_power),
+    scenario("active_loses_a_link", two_directors::active_loses_a_link),
+    scenario(
+        "governess_hangs_on_active",
+        two_directors::governess_hangs_on_active,
+    ),
+    scenario("split_and_heal", two_directors::split_and_heal),
+    scenario(
+        "templates_after_failover",
+        two_directors::templates_after_failover,
+    ),
+    scenario("all_servers_dead", two_directors_at_rest::all_servers_dead),
+    scenario(
+        "same_config_on_both",
+        two_directors_at_rest::same_config_on_both,
+    ),
+    scenario("rolling_restart", two_directors_at_rest::rolling_restart),
     scenario("ipv6", kinds::ipv6),
     scenario("udp", kinds::udp),
     scenario("by_address", kinds::by_address),

@@ -47,6 +47,15 @@ pub(super) fn judge(
             .unwrap_or_else(|| state_dir.join("score")),
         fifo: path(&inner.fifo, "fifo", faults),
         sync: inner.sync.as_ref().is_some_and(|wanted| *wanted.as_ref()),
+        partner_status: inner.partner_status.as_ref().map(|_| {
+            number(
+                faults,
+                "partner_status",
+                &inner.partner_status,
+                1..=65535,
+                0,
+            )
+        }),
         interface: interface?,
     })
 }

@@ -68,3 +68,41 @@ fn one_report_decides_unless_the_file_says_otherwise() {
     let said = refusal(&text.replace("reported = {}\nfall", "reported = { x = 1 }\nfall"));
     assert_says(&said, &["unknown key `x`"]);
 }
+
+const PAIR: &str = "[pair]\npartner = [\"10.0.1.33\", \"10.0.1.34\"]\ninterface = \"eth0\"\n";
+
+#[test]
+fn a_pair_needs_its_directors_and_has_defaults_for_the_rest() {
+    let of = |text: &str| {
+        let config = Config::parse(Path::new("g.toml"), &format!("{GOOD}\n{text}"));
+        config.expect(text).pair.expect("a pair")
+    };
+    let pair = of(PAIR);
+    assert_eq!((pair.directors.len(), pair.router_id), (2, 51));
+    assert_eq!(
+        (pair.sync, pair.fifo, pair.partner_status),
+        (false, None, None)
+    );
+    assert!(pair.score_file.ends_with("score"));
+    let asked = of(&format!("{PAIR}partner_status = 3636\nsync = true\n"));
+    assert_eq!((asked.partner_status, asked.sync), (Some(3636), true));
+}
+
+#[test]
+fn a_pair_that_cannot_be_is_refused_with_the_key() {
+    for (from, to, words) in [
+        ("[\"10.0.1.33\", \"10.0.1.34\"]", "[]", "0 addresses"),
+        ("\"10.0.1.34\"", "\"10.0.1.33\"", "listed twice"),
+        ("\"10.0.1.34\"", "\"lb2\"", "lb2 is not the IP address"),
+        ("\"eth0\"\n", "\"eth0\"\nrouter_id = 0\n", "router_id = 0"),
+        ("\"eth0\"\n", "\"eth0\"\nfifo = \"here\"\n", "absolute path"),
+        (
+            "\"eth0\"\n",
+            "\"eth0\"\npartner_status = 65536\n",
+            "partner_status = 65536",
+        ),
+    ] {
+        let said = refusal(&format!("{GOOD}\n{}", PAIR.replace(from, to)));
+        assert_says(&said, &[words]);
+    }
+}

@@ -1,6 +1,8 @@
 //! A director whose table belongs to another program, or whose verdicts come from one.
 
 use super::*;
+use crate::coupling::score::Score;
+use crate::coupling::vrrp::State;
 use crate::table::{
     Connections, Destination, DestinationSettings, Encapsulation, Family, Forward, Service,
     ServiceSettings,
@@ -237,4 +239,65 @@ fn freshness_is_about_the_checks_of_our_own() {
     assert_eq!(fresh(&director)["fresh"], false);
     director.works(0).works(1);
     assert_eq!(fresh(&director)["fresh"], true);
+}
+
+fn paired() -> String {
+    let pair = "\n[pair]\npartner = [\"10.0.1.33\", \"10.0.1.34\"]\ninterface = \"eth0\"\n";
+    CONFIG.to_owned() + pair
+}
+
+#[test]
+fn the_turn_in_a_pair_and_the_own_fitness_are_shown_and_move_nothing() {
+    let bench = Bench::new();
+    let mut director = bench.director_with(&paired());
+    director.both_up();
+    let before = bench.kernel.weights();
+    let said = |text: &str| Heard::Line(text.as_bytes().to_vec());
+    let inner = &mut director.director;
+    inner.hear_vrrp(&said("INSTANCE \"governess\" BACKUP 100"));
+    inner.hear_vrrp(&said("INSTANCE \"governess\" MASTER 100"));
+    inner.hear_vrrp(&said("INSTANCE \"governess\" FAULT 50"));
+    let unfit = Some("interface eth1 has no carrier".to_owned());
+    for found in [None, unfit.clone(), None, unfit.clone()] {
+        inner.take_score(Score { unfit: found });
+    }
+    director.passes(5);
+    let pair = director.director.status(director.now).pair.expect("a pair");
+    assert_eq!(
+        (pair.state, pair.priority, pair.score, pair.unfit),
+        (State::Fault, Some(50), Some(-50), unfit)
+    );
+    assert_eq!((bench.events("vrrp"), bench.events("score")), (3, 3));
+    assert_eq!(bench.kernel.weights(), before);
+}
+
+#[test]
+fn a_director_without_a_pair_shows_none() {
+    let mut director = Bench::new().director_with(CONFIG);
+    assert_eq!(director.director.status(director.now).pair, None);
+}
+
+#[test]
+fn another_configuration_on_the_other_side_is_a_problem_when_met_twice_and_until_it_is_ours() {
+    let bench = Bench::new();
+    let mut director = bench.director_with(&paired());
+    let ours = director.director.config().digest.clone();
+    let mut problems = |answer: Result<&str, &str>| {
+        let answer = answer.map(str::to_owned).map_err(str::to_owned);
+        director.director.take_partner(answer);
+        let status = director.director.status(director.now);
+        status.host_problems.values().cloned().collect::<Vec<_>>()
+    };
+    assert!(problems(Ok(&ours)).is_empty());
+    assert!(problems(Ok("other")).is_empty());
+    let found = problems(Ok("other"));
+    assert!(found[0].contains("carries out other") && found[0].contains(&ours));
+    assert_eq!(
+        problems(Err("no route to host")),
+        found,
+        "silence proves nothing"
+    );
+    assert_eq!(problems(Ok("other")), found);
+    assert!(problems(Ok(&ours)).is_empty());
+    assert!(problems(Err("no route to host")).is_empty());
 }

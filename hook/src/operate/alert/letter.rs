@@ -53,6 +53,8 @@ impl Letter {
 fn headline(event: &LatestEvent) -> String {
     let name = match event.event.as_str() {
         "fail_open" => "FAIL OPEN".to_owned(),
+        "score" => "this director's fitness changed".to_owned(),
+        "vrrp" => "this director's turn in the pair changed".to_owned(),
         other => other.replace('_', " "),
     };
     match (&event.service, &event.server) {

@@ -33,7 +33,13 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub fn alerts(event: Event) -> bool {
     matches!(
         event,
-        Event::ServerUp | Event::ServerDown | Event::FailOpen | Event::FailOpenEnded | Event::Stale
+        Event::ServerUp
+            | Event::ServerDown
+            | Event::FailOpen
+            | Event::FailOpenEnded
+            | Event::Stale
+            | Event::Score
+            | Event::Vrrp
     )
 }
 

@@ -9,10 +9,8 @@ use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 
+use crate::coupling::vrrp::INSTANCE;
 use crate::setup::WantedAddress;
-
-/// The name of the one instance: a sync group would ignore the weight of a tracked file.
-const INSTANCE: &str = "governess";
 
 /// What both directors start with. The score takes 50 away, a hook that hangs 60: a director whose
 /// hook hangs is worse than one that lost a link, and either still serves if it is the only one.
@@ -36,6 +34,8 @@ pub struct Vrrp {
     pub sync: Option<String>,
     /// Where `check_director` is installed.
     pub check_director: PathBuf,
+    /// The control socket that it asks.
+    pub control: PathBuf,
 }
 
 /// Why there is no such file.
@@ -99,8 +99,9 @@ fn scores(vrrp: &Vrrp) -> String {
     ];
     let script = [
         format!(
-            "script \"{} --fresh -m keepalived\"",
-            vrrp.check_director.display()
+            "script \"{} --fresh -m keepalived -t 3 --socket {}\"",
+            vrrp.check_director.display(),
+            vrrp.control.display()
         ),
         "interval 2".to_owned(),
         "timeout 4".to_owned(),

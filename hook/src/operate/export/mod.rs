@@ -89,6 +89,7 @@ pub fn keepalived(config: &Config, check_director: PathBuf) -> anyhow::Result<St
             .sync
             .then(|| inside.unwrap_or_else(|| pair.interface.clone())),
         check_director,
+        control: config.director.control.clone(),
     })?)
 }
 

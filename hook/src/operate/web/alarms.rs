@@ -38,6 +38,8 @@ pub(super) fn alarms(status: &Status) -> Vec<Alarm> {
     found.extend(table.map(|error| alarm(format!("the table cannot be driven: {error}"))));
     let problems = status.host_problems.iter();
     found.extend(problems.map(|(thing, words)| alarm(format!("{thing}: {words}"))));
+    let unfit = status.pair.iter().filter_map(|pair| pair.unfit.as_ref());
+    found.extend(unfit.map(|why| alarm(format!("this director is unfit: {why}"))));
     for service in &status.services {
         let servers = service.servers.iter();
         found.extend(servers.flat_map(|server| of_server(service, server)));

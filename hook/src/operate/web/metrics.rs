@@ -11,13 +11,16 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::operate::status::{ServerStatus, ServiceStatus, Status, WishStatus};
+use crate::operate::status::{PairStatus, ServerStatus, ServiceStatus, Status, WishStatus};
 
 /// OpenMetrics 1.0.
 pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// What a server's health can be: one sample for each, the present one 1.
 const HEALTH: [&str; 4] = ["up", "down", "maintenance", "unknown"];
+
+/// What a director can be by VRRP: one sample for each, the present one 1.
+const STATES: [&str; 5] = ["master", "backup", "fault", "stop", "unknown"];
 
 /// What a check can find: one sample for each, the last finding 1.
 const CONDITIONS: [&str; 5] = ["healthy", "degraded", "maintenance", "failed", "unknown"];
@@ -34,6 +37,9 @@ type Real = Family<Labels, Fraction>;
 pub(super) fn text(status: &Status) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("governess");
     of_director(&mut registry, status);
+    if let Some(pair) = &status.pair {
+        of_pair(&mut registry, pair, &status.config_digest);
+    }
     of_services(&mut registry, status);
     of_checks(&mut registry, status);
     let mut text = String::new();
@@ -80,6 +86,22 @@ fn of_director(registry: &mut Registry, status: &Status) {
         "Events since the director's start, as in its journal",
         events,
     );
+}
+
+fn of_pair(registry: &mut Registry, pair: &PairStatus, ours: &str) {
+    if let Some(score) = pair.score {
+        let help =
+            "What keepalived is told of this director's own fitness: 0, or less if it is unfit";
+        single(registry, "pair_score", help, score.into());
+    }
+    if let Some(digest) = &pair.partner_digest {
+        let help = "Whether the other director carries out another configuration";
+        single(registry, "pair_drift", help, i64::from(digest != ours));
+    }
+    let state = Whole::default();
+    one_of(&state, &Labels::new(), "state", &STATES, pair.state.name());
+    let help = "What this director is by VRRP: 1 at the present state";
+    registry.register("pair_state", help, state);
 }
 
 fn single(registry: &mut Registry, name: &str, help: &str, value: i64) {

@@ -1,5 +1,5 @@
 //! Whether this director is fit to hold its addresses: its links carry frames, and at least one
-//! real server answers its neighbours. Whether the servers do their work does not matter here, or a
+//! real server, or the other director of a pair, answers its neighbours. Whether the servers do their work does not matter here, or a
 //! pool without a healthy server would take the addresses away, too.
 //!
 //! A real server is asked by ARP or neighbour solicitation with an address of ours, as any
@@ -14,20 +14,20 @@ use super::{Timing, Watched};
 use crate::clock::Moment;
 use crate::kernel::address::{Heard, Interface, Link};
 
-/// Real servers count as silent after so many rounds of questions without an answer.
+/// Neighbours count as silent after so many rounds of questions without an answer.
 const ROUNDS: u32 = 3;
 
 /// Judgements lie at least so many times the slowest detection apart.
 const DAMPING: u32 = 3;
 
-/// A question to a real server.
+/// A question to a real server or the other director.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Question {
     /// The index of the interface to ask on.
     pub(super) interface: u32,
     /// Our address.
     pub(super) source: IpAddr,
-    /// The real server's.
+    /// The neighbour's.
     pub(super) target: IpAddr,
 }
 
@@ -46,8 +46,13 @@ pub(super) struct Fitness {
 }
 
 impl Fitness {
-    /// Fit until found otherwise.
-    pub(super) fn new(watched: Watched, timing: &Timing, now: Moment) -> Self {
+    /// Fit until found otherwise, or unfit for the reason of `before` until found fit.
+    pub(super) fn new(
+        watched: Watched,
+        before: Option<String>,
+        timing: &Timing,
+        now: Moment,
+    ) -> Self {
         Self {
             watched,
             silence: timing.period * ROUNDS,
@@ -55,12 +60,12 @@ impl Fitness {
             next_round: now,
             asking: None,
             answered: None,
-            unfit: None,
+            unfit: before,
             changed: now,
         }
     }
 
-    /// The questions of a round that is due. While one server answers, it alone is asked.
+    /// The questions of a round that is due. While one neighbour answers, it alone is asked.
     pub(super) fn ask(&mut self, view: &View, now: Moment) -> Vec<Question> {
         if now < self.next_round {
             return Vec::new();
@@ -69,11 +74,11 @@ impl Fitness {
         let awake = self
             .answered
             .filter(|(_, heard)| now.since(*heard) <= self.round * 2)
-            .map(|(server, _)| server);
-        let asked = |server: &&IpAddr| awake.is_none_or(|awake| awake == **server);
-        let servers = self.watched.servers.iter().filter(asked);
-        let questions: Vec<Question> = servers
-            .filter_map(|server| question(*server, &view.interfaces))
+            .map(|(neighbour, _)| neighbour);
+        let asked = |neighbour: &&IpAddr| awake.is_none_or(|awake| awake == **neighbour);
+        let neighbours = self.watched.neighbours().filter(asked);
+        let questions: Vec<Question> = neighbours
+            .filter_map(|neighbour| question(*neighbour, &view.interfaces))
             .collect();
         self.asking = if questions.is_empty() {
             None
@@ -83,10 +88,11 @@ impl Fitness {
         questions
     }
 
-    /// Any word of a real server shows that the way to it works.
+    /// Any word of a neighbour shows that the way to it works.
     pub(super) fn hear(&mut self, heard: &Heard, view: &View, now: Moment) {
         let own = |it: &Interface| it.mac == Some(heard.by);
-        if self.watched.servers.contains(&heard.address) && !view.interfaces.iter().any(own) {
+        let mut neighbours = self.watched.neighbours();
+        if neighbours.any(|known| *known == heard.address) && !view.interfaces.iter().any(own) {
             self.answered = Some((heard.address, now));
         }
     }
@@ -99,6 +105,8 @@ impl Fitness {
         if differs && now.since(self.changed) >= slowest * DAMPING {
             self.unfit = found;
             self.changed = now;
+        } else if found.is_some() && self.unfit.is_some() {
+            self.unfit = found;
         }
         self.unfit.as_deref()
     }
@@ -124,26 +132,33 @@ impl Fitness {
         let asked = self.asking.is_some_and(long_ago);
         let silent = self.answered.is_none_or(|(_, heard)| long_ago(heard));
         (asked && silent).then(|| {
+            let who = match self.watched.directors.is_empty() {
+                true => "no real server answers",
+                false => "neither the other director nor any real server answers",
+            };
             format!(
-                "no real server answers its neighbours (ARP, neighbour discovery), {} asked",
+                "{who} its neighbours (ARP, neighbour discovery), {} servers asked",
                 self.watched.servers.len()
             )
         })
     }
 }
 
-/// How a server can be asked, if it is a neighbour.
-fn question(server: IpAddr, interfaces: &[Interface]) -> Option<Question> {
+/// How an address can be asked, if it is a neighbour's.
+fn question(neighbour: IpAddr, interfaces: &[Interface]) -> Option<Question> {
+    if interfaces.iter().any(|it| it.has(neighbour)) {
+        return None;
+    }
     let up = interfaces
         .iter()
         .filter(|it| it.link == Link::Up && it.mac.is_some());
     up.filter_map(|interface| {
         let mut addresses = interface.addresses.iter();
-        let ours = addresses.find(|held| held.contains(&server) && held.addr() != server)?;
+        let ours = addresses.find(|held| held.contains(&neighbour))?;
         Some(Question {
             interface: interface.index,
             source: ours.addr(),
-            target: server,
+            target: neighbour,
         })
     })
     .next()
@@ -172,6 +187,8 @@ mod tests {
         view: View,
         now: Moment,
         answers: bool,
+        /// Those who never answer.
+        silent: Vec<IpAddr>,
     }
 
     impl World {
@@ -179,10 +196,16 @@ mod tests {
             let watched = Watched {
                 links: vec!["eth0".to_owned(), "eth1".to_owned()],
                 servers: servers.iter().map(|server| IpAddr::from(*server)).collect(),
+                directors: Vec::new(),
             };
+            Self::of(watched, None)
+        }
+
+        fn of(watched: Watched, before: Option<&str>) -> Self {
             let now = Moment::default();
+            let before = before.map(str::to_owned);
             Self {
-                fitness: Fitness::new(watched, &Timing::default(), now),
+                fitness: Fitness::new(watched, before, &Timing::default(), now),
                 view: View {
                     interfaces: vec![
                         interface(2, "eth0", "192.168.1.33/24"),
@@ -192,6 +215,7 @@ mod tests {
                 },
                 now,
                 answers: true,
+                silent: Vec::new(),
             }
         }
 
@@ -204,7 +228,7 @@ mod tests {
             self.now = self.now + Duration::from_secs(1);
             for question in self.fitness.ask(&self.view, self.now) {
                 assert_eq!(question.source, IpAddr::from([10, 0, 1, 33]));
-                if self.answers {
+                if self.answers && !self.silent.contains(&question.target) {
                     let heard = Heard {
                         interface: 3,
                         address: question.target,
@@ -274,6 +298,40 @@ mod tests {
             changes.windows(2).all(|pair| pair[1] - pair[0] >= 18),
             "{changes:?}"
         );
+    }
+
+    /// The pair of 10.0.1.33, which is this one, and .34 with one real server.
+    fn pair() -> Watched {
+        Watched {
+            links: vec!["eth0".to_owned(), "eth1".to_owned()],
+            servers: vec![SERVER.into()],
+            directors: vec![[10, 0, 1, 33].into(), [10, 0, 1, 34].into()],
+        }
+    }
+
+    #[test]
+    fn the_other_director_alone_keeps_fit_and_we_never_ask_ourselves() {
+        let mut world = World::of(pair(), None);
+        let targets = world.fitness.ask(&world.view, world.now);
+        let targets: Vec<IpAddr> = targets.into_iter().map(|it| it.target).collect();
+        assert_eq!(targets, [IpAddr::from(SERVER), [10, 0, 1, 34].into()]);
+        world.silent = vec![SERVER.into()];
+        assert!(world.pass(120).into_iter().all(|fit| fit));
+        world.silent.push([10, 0, 1, 34].into());
+        assert!(!world.pass(30)[29]);
+        let why = world.second().unwrap();
+        assert!(why.contains("neither the other director nor any"), "{why}");
+    }
+
+    #[test]
+    fn after_a_restart_an_unfit_director_stays_unfit_until_it_is_judged_anew() {
+        let mut world = World::of(pair(), Some("as before"));
+        let fit = world.pass(60);
+        assert!(fit[..17].iter().all(|fit| !fit) && fit[18..].iter().all(|fit| *fit));
+        let mut world = World::of(pair(), Some("as before"));
+        world.view.interfaces[0].link = Link::Down;
+        assert!(world.pass(60).into_iter().all(|fit| !fit));
+        assert_eq!(world.second().as_deref(), Some("interface eth0 is down"));
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod work;
 #[cfg(test)]
 mod tests;
 
+use std::collections::VecDeque;
 use std::io::{self, PipeReader, PipeWriter};
 use std::net::IpAddr;
 use std::thread::{self, JoinHandle};
@@ -20,12 +21,33 @@ use ipnet::IpNet;
 use tokio::sync::mpsc::Sender;
 
 use super::{Addresses, Claim, Mac};
-use crate::clock::Clock;
+use crate::clock::{Clock, Moment};
+use crate::coupling::score::{self, ScoreFile};
 
 use duties::Duties;
 use fitness::Fitness;
 use jitter::Jitter;
 use work::Work;
+
+/// What a keeper tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeeperEvent {
+    /// What became of a wanted address.
+    Address(AddressEvent),
+    /// What became of this director's score in a pair.
+    Score(score::Told),
+}
+
+/// What a keeper is to do.
+#[derive(Clone, Debug, Default)]
+pub struct Charge {
+    /// Addresses to hold while this director is fit.
+    pub claims: Vec<Claim>,
+    /// What its fitness depends on.
+    pub watched: Watched,
+    /// Where keepalived is told how fit it is.
+    pub score: Option<ScoreFile>,
+}
 
 /// What became of a wanted address.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,6 +104,14 @@ pub struct Watched {
     pub links: Vec<String>,
     /// Real servers, one of which must answer, as far as they are neighbours.
     pub servers: Vec<IpAddr>,
+    /// The inside addresses of a pair's directors: an answer of the other one does as well.
+    pub directors: Vec<IpAddr>,
+}
+
+impl Watched {
+    fn neighbours(&self) -> impl Iterator<Item = &IpAddr> {
+        self.servers.iter().chain(&self.directors)
+    }
 }
 
 /// How often the keeper looks and speaks.
@@ -120,17 +150,33 @@ impl Keeper {
     /// # Errors
     /// The operating system gave no thread or no pipe.
     pub fn start(
-        claims: Vec<Claim>,
-        watched: Watched,
+        charge: Charge,
         addresses: impl Addresses + Send + 'static,
         timing: Timing,
         clock: Clock,
-        events: Sender<AddressEvent>,
+        events: Sender<KeeperEvent>,
     ) -> io::Result<Self> {
         let (waker, stop): (PipeReader, PipeWriter) = io::pipe()?;
-        let duties = Duties::new(claims, timing, Jitter::random());
-        let fitness = Fitness::new(watched, &timing, clock.now());
-        let mut work = Work::new(duties, fitness, addresses, timing, clock, events);
+        let duties = Duties::new(charge.claims, timing, Jitter::random());
+        let before = charge.score.as_ref().map(ScoreFile::left_behind);
+        let fitness = Fitness::new(
+            charge.watched,
+            before.unwrap_or_default().unfit,
+            &timing,
+            clock.now(),
+        );
+        let mut work = Work {
+            duties,
+            fitness,
+            score: charge.score,
+            addresses,
+            view: None,
+            next_read: Moment::default(),
+            timing,
+            clock,
+            events,
+            unsent: VecDeque::new(),
+        };
         let thread = thread::Builder::new()
             .name("addresses".to_owned())
             .spawn(move || work.run(&waker))?;

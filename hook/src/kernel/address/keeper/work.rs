@@ -13,8 +13,9 @@ use tokio::sync::mpsc::error::TrySendError;
 use super::duties::{Duties, Order, View};
 use super::duty::Act;
 use super::fitness::{Fitness, Question};
-use super::{AddressEvent, Timing};
+use super::{KeeperEvent, Timing};
 use crate::clock::{Clock, Moment};
+use crate::coupling::score::ScoreFile;
 use crate::kernel::address::{AddressError, Addresses, Claim};
 
 /// After an error that would return at once for ever.
@@ -23,40 +24,19 @@ const BREATH: Duration = Duration::from_secs(1);
 /// What the thread owns.
 #[derive(Debug)]
 pub(super) struct Work<A> {
-    duties: Duties,
-    fitness: Fitness,
-    addresses: A,
-    view: Option<View>,
-    next_read: Moment,
-    timing: Timing,
-    clock: Clock,
-    events: Sender<AddressEvent>,
-    unsent: VecDeque<AddressEvent>,
+    pub(super) duties: Duties,
+    pub(super) fitness: Fitness,
+    pub(super) score: Option<ScoreFile>,
+    pub(super) addresses: A,
+    pub(super) view: Option<View>,
+    pub(super) next_read: Moment,
+    pub(super) timing: Timing,
+    pub(super) clock: Clock,
+    pub(super) events: Sender<KeeperEvent>,
+    pub(super) unsent: VecDeque<KeeperEvent>,
 }
 
 impl<A: Addresses> Work<A> {
-    /// Touches nothing yet.
-    pub(super) fn new(
-        duties: Duties,
-        fitness: Fitness,
-        addresses: A,
-        timing: Timing,
-        clock: Clock,
-        events: Sender<AddressEvent>,
-    ) -> Self {
-        Self {
-            duties,
-            fitness,
-            addresses,
-            view: None,
-            next_read: Moment::default(),
-            timing,
-            clock,
-            events,
-            unsent: VecDeque::new(),
-        }
-    }
-
     /// Works until the other end of `waker` is closed.
     pub(super) fn run(&mut self, waker: &PipeReader) {
         while !is_closed(waker) {
@@ -69,11 +49,16 @@ impl<A: Addresses> Work<A> {
     /// Everything that is due. Adding an address makes its announcement due at once.
     fn round(&mut self) {
         let now = self.clock.now();
-        if now >= self.next_read {
+        let due = now >= self.next_read;
+        if due {
             self.read(now);
         }
         if let Some(view) = &self.view {
             let unfit = self.fitness.judge(view, now);
+            if let Some(score) = self.score.as_mut().filter(|_| due) {
+                let told = score.keep(unfit);
+                self.unsent.extend(told.into_iter().map(KeeperEvent::Score));
+            }
             let orders = self.duties.step(view, unfit, now);
             let questions = self.fitness.ask(view, now);
             self.carry_out(orders);
@@ -105,11 +90,17 @@ impl<A: Addresses> Work<A> {
                     read: now,
                 });
             }
-            Err(error) => {
-                let orders = self.duties.all_failed(&error.to_string(), now);
-                self.carry_out(orders);
-            }
+            Err(error) => self.blind(&error.to_string(), now),
         }
+    }
+
+    /// The interfaces cannot be read, or the neighbours not be heard.
+    fn blind(&mut self, words: &str, now: Moment) {
+        let score = self.score.as_mut();
+        let told = score.and_then(|score| score.fail(format!("says what was known last: {words}")));
+        self.unsent.extend(told.map(KeeperEvent::Score));
+        let orders = self.duties.all_failed(words, now);
+        self.carry_out(orders);
     }
 
     fn listen(&mut self, waker: &PipeReader) {
@@ -119,9 +110,7 @@ impl<A: Addresses> Work<A> {
         let heard = match self.addresses.hear(waker.as_fd(), limit) {
             Ok(heard) => heard,
             Err(error) => {
-                let words = format!("listen to the neighbours: {error}");
-                let orders = self.duties.all_failed(&words, now);
-                self.carry_out(orders);
+                self.blind(&format!("listen to the neighbours: {error}"), now);
                 thread::sleep(BREATH);
                 return;
             }
@@ -141,7 +130,8 @@ impl<A: Addresses> Work<A> {
         while let Some((at, act)) = orders.pop_front() {
             let outcome = match act {
                 Act::Tell(change) => {
-                    self.unsent.extend(self.duties.event(at, change));
+                    let told = self.duties.event(at, change);
+                    self.unsent.extend(told.map(KeeperEvent::Address));
                     continue;
                 }
                 _ => self.perform(at, &act),

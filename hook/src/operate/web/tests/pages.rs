@@ -187,3 +187,29 @@ fn metrics_tell_every_state_by_stable_names() {
     assert!(!text.contains("weight_wish{service=\"exchange\",server=\"ex1\""));
     assert!(text.ends_with("# EOF\n"));
 }
+
+#[test]
+fn a_directors_turn_and_fitness_are_in_the_metrics_and_what_is_wrong_on_the_page() {
+    let mut director = director(false, &[up("ex1"), up("ex2")]);
+    director["pair"] = json!({
+        "state": "backup", "priority": 50, "partner": "10.0.1.34", "score": -50,
+        "unfit": "interface eth1 has no carrier", "partner_digest": "ff00",
+    });
+    let status = status(director);
+    let metrics = metrics::text(&status).unwrap();
+    for sample in [
+        "governess_pair_score -50",
+        "governess_pair_drift 1",
+        "governess_pair_state{state=\"backup\"} 1",
+        "governess_pair_state{state=\"master\"} 0",
+    ] {
+        assert!(metrics.contains(sample), "{sample} is not in {metrics}");
+    }
+    let page = shown(&status);
+    assert!(page.contains("this director is unfit: interface eth1 has no carrier"));
+    let text = status.page();
+    assert!(text.contains(
+        "pair: backup, priority 50, partner 10.0.1.34 with config ff00, score -50 since this director is UNFIT: \
+         interface eth1 has no carrier"
+    ));
+}

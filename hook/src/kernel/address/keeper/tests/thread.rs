@@ -2,13 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc::{Receiver, channel};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::segment::{VIP, claim, eth0};
 use crate::clock::Clock;
-use crate::kernel::address::keeper::{AddressEvent, Change, Keeper, Timing, Watched};
+use crate::coupling::score::{ScoreFile, Told};
+use crate::kernel::address::keeper::{Change, Charge, Keeper, KeeperEvent, Timing, Watched};
 use crate::kernel::address::memory::MemoryAddresses;
-use crate::kernel::address::{Mac, Role};
+use crate::kernel::address::{Link, Mac, Role};
 
 const QUICK: Timing = Timing {
     period: Duration::from_millis(50),
@@ -16,24 +17,25 @@ const QUICK: Timing = Timing {
     retry: Duration::from_millis(100),
 };
 
-fn started(addresses: &MemoryAddresses, room: usize) -> (Keeper, Receiver<AddressEvent>) {
+fn started(addresses: &MemoryAddresses, room: usize) -> (Keeper, Receiver<KeeperEvent>) {
     let (events, received) = channel(room);
-    let claims = vec![claim(VIP, Role::Vip)];
-    let clock = Clock::start();
-    let keeper = Keeper::start(
-        claims,
-        Watched::default(),
-        addresses.clone(),
-        QUICK,
-        clock,
-        events,
-    )
-    .unwrap();
-    (keeper, received)
+    let charge = Charge {
+        claims: vec![claim(VIP, Role::Vip)],
+        ..Charge::default()
+    };
+    (start(charge, addresses, events), received)
 }
 
-fn next(events: &mut Receiver<AddressEvent>) -> Change {
-    events.blocking_recv().expect("the keeper runs").change
+fn start(charge: Charge, addresses: &MemoryAddresses, events: Sender<KeeperEvent>) -> Keeper {
+    let clock = Clock::start();
+    Keeper::start(charge, addresses.clone(), QUICK, clock, events).unwrap()
+}
+
+fn next(events: &mut Receiver<KeeperEvent>) -> Change {
+    match events.blocking_recv().expect("the keeper runs") {
+        KeeperEvent::Address(told) => told.change,
+        other @ KeeperEvent::Score(_) => panic!("{other:?}"),
+    }
 }
 
 #[test]
@@ -88,4 +90,34 @@ fn stopping_is_quick_and_leaves_the_addresses() {
     drop(keeper);
     assert!(asked.elapsed() < Duration::from_secs(1));
     assert_eq!(addresses.world().interfaces[0].addresses.len(), 2);
+}
+
+#[test]
+fn a_director_of_a_pair_takes_no_address_and_writes_its_score() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("score");
+    let addresses = MemoryAddresses::with(vec![eth0(1)]);
+    let (events, mut received) = channel(8);
+    let charge = Charge {
+        watched: Watched {
+            links: vec!["eth0".to_owned()],
+            ..Watched::default()
+        },
+        score: Some(ScoreFile::new(path.clone())),
+        ..Charge::default()
+    };
+    let _keeper = start(charge, &addresses, events);
+    let mut unfit = || match received.blocking_recv().expect("the keeper runs") {
+        KeeperEvent::Score(Told::Score(score)) => score.unfit,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(unfit(), None);
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "0\n");
+    addresses.world().interfaces[0].link = Link::NoCarrier;
+    let why = unfit().unwrap();
+    assert!(why.contains("eth0 has no carrier"), "{why}");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "-50\n");
+    addresses.world().interfaces[0].link = Link::Up;
+    assert_eq!(unfit(), None);
+    assert_eq!(addresses.world().interfaces[0].addresses.len(), 1);
 }
