@@ -1,7 +1,7 @@
 //! The command line of `check_exchange`.
 
 use std::ffi::OsString;
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -103,9 +103,9 @@ impl Arguments {
         })
     }
 
-    fn address(&self, name: &str, patience: Duration) -> Result<IpAddr, Finding> {
+    fn address(&self, name: &str, patience: Duration) -> Result<SocketAddr, Finding> {
         let deadline = Deadline::after(patience);
-        resolve(name, 0, self.common.family(), &deadline).map(|address| address.ip())
+        resolve(name, 0, self.common.family(), &deadline)
     }
 
     /// Each server once, as ordered.
@@ -178,7 +178,7 @@ impl Arguments {
 
     /// What the parts themselves find only when they are told whom to ask.
     fn contradiction(&self, parts: &[Part]) -> Result<(), String> {
-        let anybody = IpAddr::from([192, 0, 2, 1]);
+        let anybody = SocketAddr::from(([192, 0, 2, 1], 0));
         if parts.contains(&Part::Smtp) {
             let smtp = self.smtp.read("server.invalid", &[])?;
             smtp.question_at(anybody)?;
@@ -192,7 +192,7 @@ impl Arguments {
     fn questions(
         &self,
         server: &str,
-        address: IpAddr,
+        address: SocketAddr,
         is_first: bool,
         deadline: &Deadline,
     ) -> Vec<(Part, Question)> {
@@ -215,7 +215,7 @@ impl Arguments {
         &self,
         part: Part,
         server: &str,
-        address: IpAddr,
+        address: SocketAddr,
         deadline: &Deadline,
     ) -> Result<Question, Finding> {
         let usage = |why| Finding::new(Condition::Unknown, Kind::Usage, why);

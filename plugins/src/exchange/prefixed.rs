@@ -17,8 +17,7 @@ pub(super) trait Of: Plugin {
     const PART: Part;
 
     /// The server, as far as reading the other options needs one: `server` is anybody.
-    fn server(words: &[OsString], server: &str) -> Vec<OsString> {
-        let _ = words;
+    fn server(_words: &[OsString], server: &str) -> Vec<OsString> {
         vec!["-H".into(), server.into()]
     }
 }

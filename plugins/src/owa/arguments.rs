@@ -1,6 +1,6 @@
 //! The command line of `check_owa`.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use clap::Parser;
 use shared::cli::{Common, Plugin, Server};
@@ -78,12 +78,16 @@ impl Arguments {
         Ok((target, self.options(logon)))
     }
 
-    /// The same where the server's address is known already.
-    pub(crate) fn question_at(&self, address: IpAddr) -> Result<(Target, Options), String> {
+    /// The same where the server's address is known already; its port does not matter.
+    ///
+    /// # Errors
+    /// What contradicts itself.
+    pub(crate) fn question_at(&self, mut address: SocketAddr) -> Result<(Target, Options), String> {
         let logon = self.logon()?;
+        address.set_port(self.server.port.unwrap_or(PORT));
         let target = Target {
             name: self.server.hostname.clone(),
-            address: SocketAddr::new(address, self.server.port.unwrap_or(PORT)),
+            address,
             source: self.common.source_address,
         };
         Ok((target, self.options(logon)))

@@ -1,6 +1,6 @@
 //! The command line of `check_exchange_smtp`.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use clap::Parser;
 use shared::cli::{Common, Plugin};
@@ -58,13 +58,16 @@ impl Arguments {
         Ok((target, options))
     }
 
-    /// The same where the server's address is known already.
-    pub(crate) fn question_at(&self, address: IpAddr) -> Result<(Target, Options), String> {
+    /// The same where the server's address is known already; its port does not matter.
+    ///
+    /// # Errors
+    /// What contradicts itself.
+    pub(crate) fn question_at(&self, mut address: SocketAddr) -> Result<(Target, Options), String> {
         let options = self.options()?;
-        let port = options.ports.iter().next().map_or(0, |port| port.number);
+        address.set_port(options.ports.iter().next().map_or(0, |port| port.number));
         let target = Target {
             name: self.hostname.clone(),
-            address: SocketAddr::new(address, port),
+            address,
             source: self.common.source_address,
         };
         Ok((target, options))

@@ -1,6 +1,6 @@
 //! The command line of `check_x224`.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use clap::{ArgGroup, Parser};
 use shared::cli::{Common, Plugin, Server};
@@ -64,12 +64,12 @@ impl Arguments {
         }
     }
 
-    /// The same where the server's address is known already.
-    pub(crate) fn question_at(&self, address: IpAddr) -> (Target, Options) {
-        let port = self.server.port.unwrap_or(PORT);
+    /// The same where the server's address is known already; its port does not matter.
+    pub(crate) fn question_at(&self, mut address: SocketAddr) -> (Target, Options) {
+        address.set_port(self.server.port.unwrap_or(PORT));
         let target = Target {
             name: self.server.hostname.clone(),
-            address: SocketAddr::new(address, port),
+            address,
             source: self.common.source_address,
         };
         (target, self.options())

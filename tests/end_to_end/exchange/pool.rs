@@ -4,7 +4,7 @@ use lookalike::iis::{Page, Site};
 use lookalike::rdp::Behaviour;
 
 use crate::ask::{assert_found, pool};
-use crate::server::{Server, certificate, own_address};
+use crate::server::{Server, certificate, own_address, renewed_certificate};
 
 #[test]
 fn two_servers_with_one_certificate_work_and_agree() {
@@ -21,7 +21,7 @@ fn two_servers_with_one_certificate_work_and_agree() {
 #[test]
 fn h9_different_certificates_throw_logons_back_and_it_is_said_whose_they_are() {
     let one = Server::start("EX1", &certificate());
-    let other = Server::start("EX2", &certificate());
+    let other = Server::start("EX2", &renewed_certificate());
     let verdict = pool(&[one.address, other.address], "");
     assert_found(
         &verdict,

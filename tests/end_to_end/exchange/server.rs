@@ -50,9 +50,18 @@ impl Server {
     }
 }
 
-/// A new certificate for the name that clients use.
+/// A certificate for the name that clients use.
 pub(crate) fn certificate() -> Certificate {
     Wish::of(MAIL).issue().unwrap()
+}
+
+/// The same renewed on one server alone.
+pub(crate) fn renewed_certificate() -> Certificate {
+    let renewed = Wish {
+        days: (-1, 365),
+        ..Wish::of(MAIL)
+    };
+    renewed.issue().unwrap()
 }
 
 /// An address that nothing listens on, in this test program and in those beside it.
