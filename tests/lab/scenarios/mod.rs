@@ -122,16 +122,16 @@ pub(crate) const ALL: &[Scenario] = &[
         two_directors::governess_hangs_on_active,
     ),
     scenario("split_and_heal", two_directors::split_and_heal),
-    scenario(
-        "templates_after_failover",
-        two_directors::templates_after_failover,
-    ),
     scenario("all_servers_dead", two_directors_at_rest::all_servers_dead),
     scenario(
         "same_config_on_both",
         two_directors_at_rest::same_config_on_both,
     ),
     scenario("rolling_restart", two_directors_at_rest::rolling_restart),
+    scenario(
+        "templates_after_failover",
+        two_directors::templates_after_failover,
+    ),
     scenario("ipv6", kinds::ipv6),
     scenario("udp", kinds::udp),
     scenario("by_address", kinds::by_address),

@@ -17,6 +17,10 @@ use crate::setup::WantedAddress;
 const PRIORITY: u8 = 100;
 const HUNG: i16 = -60;
 
+/// So many failures in a row, 2 s apart: the table serves without us, so there is no hurry, and a
+/// restart of governess on the active director must not cut every session.
+const FALL: u8 = 5;
+
 /// What a pair's file says.
 #[derive(Clone, Debug)]
 pub struct Vrrp {
@@ -105,7 +109,7 @@ fn scores(vrrp: &Vrrp) -> String {
         ),
         "interval 2".to_owned(),
         "timeout 4".to_owned(),
-        "fall 2".to_owned(),
+        format!("fall {FALL}"),
         "rise 2".to_owned(),
         format!("weight {HUNG}"),
     ];
