@@ -128,10 +128,6 @@ pub(crate) const ALL: &[Scenario] = &[
         two_directors_at_rest::same_config_on_both,
     ),
     scenario("rolling_restart", two_directors_at_rest::rolling_restart),
-    scenario(
-        "templates_after_failover",
-        two_directors::templates_after_failover,
-    ),
     scenario("ipv6", kinds::ipv6),
     scenario("udp", kinds::udp),
     scenario("by_address", kinds::by_address),

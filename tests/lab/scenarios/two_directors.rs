@@ -173,40 +173,6 @@ fn neighbour(pair: &Pair<'_>) -> Outcome<String> {
     Ok((*mac.ok_or_else(|| format!("no lladdr in {shown}"))?).to_owned())
 }
 
-/// With keepalived's sync daemon a client stays with its server over a failover, and what was
-/// established and synchronised goes on.
-pub(super) fn templates_after_failover(story: &Story) -> Outcome {
-    let mut pair = Pair::serving(story, &(config()? + "sync = true\n"))?;
-    let lost = pair.until_holder()?;
-    let clients: Vec<IpAddr> = Topology::client_addresses().take(8).collect();
-    let servers = |pair: &Pair<'_>| -> Outcome<Vec<String>> {
-        let visit = |client: &IpAddr| visit(&pair.net.client, *client, 443);
-        clients.iter().map(visit).collect()
-    };
-    let before = servers(&pair)?;
-    let other = &pair.machines[1 - lost].place;
-    let templates = || -> Outcome<usize> {
-        let connections = other.run("ipvsadm", &["-Lcn"])?;
-        let lines = connections.lines();
-        Ok(lines.filter(|line| line.contains(" NONE ")).count())
-    };
-    story.until_some(
-        "the other director knows the templates",
-        || match templates()? {
-            known if known >= clients.len() => Ok(()),
-            known => Err(format!("it knows {known}").into()),
-        },
-    )?;
-    let watch = Watch::begin(&pair)?;
-    pair.machines[lost].lose_power()?;
-    pair.until_held_by_other(lost)?;
-    watch.end(
-        &pair,
-        "with the sync daemon, the active director loses its power",
-    )?;
-    same("the servers of the clients", &servers(&pair)?, &before)
-}
-
 impl Pair<'_> {
     /// Waits until the other one holds the addresses; what this one holds is of no account, if
     /// nobody can hear it.
