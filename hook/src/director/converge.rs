@@ -156,6 +156,8 @@ impl Director {
             source,
         })?;
         self.kernel.apply(step)?;
+        // A hand edit that undoes our step would look like the table of before.
+        self.fingerprint = None;
         // The kernel has it; a full disk only means that a restart sees it as pending.
         let _ = self.acknowledge(step);
         step.follow(&mut self.table);

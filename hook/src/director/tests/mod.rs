@@ -42,8 +42,15 @@ impl VirtualServers for Kernel {
         self.twin.lock().unwrap().apply(step)
     }
 
+    /// As the real one: services, destinations and weights.
     fn fingerprint(&mut self) -> Option<String> {
-        None
+        let table = self.twin.lock().unwrap().dump().unwrap();
+        let weights = table.iter().map(|(key, service)| {
+            let members = service.destinations.iter();
+            let members = members.map(|(at, destination)| (at, destination.settings.weight));
+            (key, &service.settings, members.collect::<Vec<_>>())
+        });
+        Some(format!("{:?}", weights.collect::<Vec<_>>()))
     }
 }
 
@@ -341,6 +348,18 @@ fn a_weight_set_by_hand_is_a_wish_that_survives_checks_and_restarts() {
         (bench.kernel.weights(), again.server(0).wish),
         (vec![1, 1], None)
     );
+}
+
+#[test]
+fn a_hand_edit_that_undoes_our_last_step_before_we_look_again_is_seen() {
+    let bench = Bench::new();
+    let mut director = bench.director();
+    director.works(1).passes(1).works(0).works(0);
+    assert_eq!(bench.kernel.weights(), [1, 1]);
+    bench.kernel.set_by_hand(0, 0);
+    director.passes(2);
+    assert_eq!(director.server(0).wish, weight_wish(0));
+    assert_eq!(bench.kernel.weights(), [0, 1]);
 }
 
 #[test]
