@@ -17,6 +17,7 @@ use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use nix::unistd::Pid;
 
 use super::control::{self, Request};
+use super::host_name;
 use crate::config::Config;
 use crate::director::replace_file;
 
@@ -91,7 +92,7 @@ pub fn receive(path: &Path, sent_modified: u64, newer: Newer) -> Result<String> 
     if text.len() as u64 > LONGEST_FILE {
         bail!("the file is longer than {LONGEST_FILE} bytes; nothing was changed here");
     }
-    let host = hostname();
+    let host = host_name();
     let judged = std::str::from_utf8(&text).context("the file is not text in UTF-8")?;
     let config = Config::parse(path, judged)
         .with_context(|| format!("{host} refuses the file; nothing was changed there"))?;
@@ -170,12 +171,6 @@ fn since_1970(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH)
         .unwrap_or_default()
         .as_secs()
-}
-
-fn hostname() -> String {
-    let name = nix::unistd::gethostname().ok();
-    name.and_then(|name| name.into_string().ok())
-        .unwrap_or_else(|| "the other director".to_owned())
 }
 
 #[cfg(test)]
