@@ -58,18 +58,15 @@ pub(super) fn unfit_withdraws(story: &Story) -> Outcome {
 fn until_unfit(lab: &Cluster<'_>, wire: &str, words: &[&str]) -> Outcome<Duration> {
     link(wire, "down")?;
     let took = until_held(lab, false)?;
-    let problems = lab.governess.status()?.host_problems;
-    let why = problems
-        .get("192.168.1.35/24 on eth0")
-        .cloned()
-        .unwrap_or_default();
-    for words in [&["withdrawn"], words].concat() {
-        same(
-            &format!("{why:?} says {words:?}"),
-            &why.contains(words),
-            &true,
-        )?;
-    }
+    // The kernel shows it a moment before the control socket tells it.
+    let words = [&["withdrawn"], words].concat();
+    let said = || {
+        let problems = lab.governess.status()?.host_problems;
+        let why = problems.get("192.168.1.35/24 on eth0");
+        Ok(why.is_some_and(|why| words.iter().all(|words| why.contains(words))))
+    };
+    lab.story
+        .until(&format!("the reason says {words:?}"), &true, said)?;
     Ok(took)
 }
 
