@@ -1,8 +1,9 @@
 //! The checks as far as they need TLS.
 //!
-//! This package alone links OpenSSL, and links the distribution's shared library, so that its
-//! security updates reach the checks. The programs that hosts start do not depend on it: they
-//! start `check_over_tls` instead. The hook depends on it and checks in its own process.
+//! This package alone links OpenSSL. The programs that hosts start do not depend on it: they start
+//! `check_over_tls` instead, which is linked statically where OpenSSL's archives are installed and
+//! tells by `--version` whose code is in it. The hook links the shared library and checks in its
+//! own process.
 
 pub mod exchange;
 mod handshake;

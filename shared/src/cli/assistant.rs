@@ -1,9 +1,9 @@
 //! The second program: it links what the checks themselves must do without.
 //!
-//! The checks are small, static programs, so that they get as far as an answer whatever a limit
-//! or a library does. What needs TLS must use the distribution's shared OpenSSL, and is carried
-//! out by a program of its own that the check, the front, starts. That one may fail to load, run
-//! out of something, crash or hang: the front is still there to say so.
+//! The checks are small programs without OpenSSL, so that they start fast and get as far as an
+//! answer whatever a limit or a library does. What needs TLS is carried out by a program of its
+//! own that the check, the front, starts. That one may fail to load, run out of something, crash
+//! or hang: the front is still there to say so.
 //!
 //! It stays in the front's process group, so that a host that kills the group leaves nothing
 //! behind; and it dies with the front.

@@ -33,11 +33,10 @@ pub(crate) fn measure() -> Outcome<Measured> {
             package_version("monitoring-plugins-basic")?
         ),
         remarks: vec![
-            "Both load the distribution's OpenSSL and shake hands with one server and key (RSA of \
-             2048 bits); the wall time of both contains the server's work, which is on the same \
-             core. check_x224 asks in X.224 first, reads the certificate, and starts a second \
-             program for it: what that costs is the price for an answer where no descriptor is \
-             free or a library is missing."
+            "Both shake hands with one server and key (RSA of 2048 bits), check_tcp by the shared \
+             OpenSSL, check_x224 by the same release linked into its second program; the wall \
+             time of both contains the server's work, which is on the same core. check_x224 asks \
+             in X.224 first and reads the certificate."
                 .to_owned(),
         ],
         quantities: vec![

@@ -1,12 +1,11 @@
 //! One run of `check_exchange_smtp` on one port against one of `check_smtp`, in plaintext and over
 //! STARTTLS, on the same look-alike.
 
-use std::env;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
 
 use lookalike::smtp::{Connector, Smtp};
 
+use super::plugin_run::{beside_this, expect};
 use super::{Measured, Quantity, Unit};
 use crate::Outcome;
 use crate::measure::{Program, Time, bind_to_one_core, interleaved, rounds};
@@ -67,19 +66,4 @@ fn measure(how: &str, theirs: &[&str]) -> Outcome<Measured> {
             seconds("wall time", |time| time.wall.as_secs_f64()),
         ],
     })
-}
-
-/// A binary of the same build as this one.
-fn beside_this(name: &str) -> Outcome<PathBuf> {
-    let this = env::current_exe()?;
-    Ok(this.parent().unwrap_or(Path::new("")).join(name))
-}
-
-/// What is timed must be a run that succeeds in what it is for.
-fn expect(program: &Program, beginning: &str) -> Outcome {
-    let said = program.output()?;
-    if said.starts_with(beginning) {
-        return Ok(());
-    }
-    Err(format!("expected {beginning} from {program:?}, it says: {said}").into())
 }

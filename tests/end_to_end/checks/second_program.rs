@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -205,4 +206,15 @@ fn sigterm_ends_both_programs() {
         .set_read_timeout(Some(Duration::from_secs(5)))
         .unwrap();
     std::io::copy(&mut connection, &mut std::io::sink()).expect("the connection ends");
+}
+
+#[test]
+fn it_tells_which_openssl_is_in_it() {
+    let output = Command::new(built("check_over_tls"))
+        .arg("--version")
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.starts_with("check_over_tls "), "{said}");
+    assert!(said.contains(", OpenSSL "), "{said}");
 }

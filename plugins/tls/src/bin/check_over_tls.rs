@@ -1,10 +1,19 @@
 //! The second program of the checks: carries out what needs TLS, for the check that starts it.
 
+use std::io::Write;
+
 use plugins::{exchange, owa, smtp, x224};
-use shared::cli::{Request, assist};
+use shared::cli::{ASSISTANT, Request, assist};
 use shared::verdict::Verdict;
 
 fn main() {
+    let mut words = std::env::args_os().skip(1);
+    if words.next().is_some_and(|word| word == "--version") && words.next().is_none() {
+        let (own, openssl) = (env!("CARGO_PKG_VERSION"), openssl::version::version());
+        // Who closed the output does not want to know.
+        let _ = writeln!(std::io::stdout(), "{ASSISTANT} {own}, {openssl}");
+        return;
+    }
     assist(carry_out)
 }
 
