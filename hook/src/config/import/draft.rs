@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use super::sorry;
 use super::told::Told;
 use crate::config::OnFailure;
 use crate::table::{Family, Forward, Protocol, ServiceKey, ServiceSettings};
@@ -29,6 +30,20 @@ pub(super) struct Service {
     pub(super) on_failure: OnFailure,
     pub(super) members: Vec<Member>,
     pub(super) checks: Vec<Check>,
+    /// Who serves when nobody else does.
+    pub(super) sorry: Option<Sorry>,
+    /// Milliseconds from no weight to the whole.
+    pub(super) slow_start: Option<u64>,
+}
+
+/// A sorry server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Sorry {
+    pub(super) line: usize,
+    pub(super) address: IpAddr,
+    /// `None` for the service's own.
+    pub(super) port: Option<u16>,
+    pub(super) forward: Forward,
 }
 
 /// An address that a director holds.
@@ -88,6 +103,14 @@ pub(super) enum Probe {
         send: String,
         expect: String,
     },
+    /// Mail on one port, without TLS.
+    Smtp { port: u16, ehlo: Option<String> },
+    /// The health page of a virtual directory.
+    Owa {
+        port: u16,
+        host: String,
+        vdir: String,
+    },
     /// A program and its arguments.
     Exec(Vec<String>),
 }
@@ -125,6 +148,8 @@ impl Service {
             on_failure: OnFailure::Quiesce,
             members: Vec::new(),
             checks: Vec::new(),
+            sorry: None,
+            slow_start: None,
         }
     }
 
@@ -169,6 +194,8 @@ impl Draft {
         for service in &mut services {
             settle_members(service, told);
             settle_checks(service, told);
+            settle_slow_start(service, told);
+            service.sorry = sorry::settled(service, told);
         }
         for service in services {
             match obstacle(&service, &self.services) {
@@ -282,6 +309,23 @@ fn settle_checks(service: &mut Service, told: &mut Told) {
         let words = "the servers are checked on ports of their own, which a service of a mark \
                      does not have; the check is left out";
         told.note(service.line, words);
+    }
+}
+
+/// A ramp needs weights that have steps.
+fn settle_slow_start(service: &mut Service, told: &mut Told) {
+    const LEAST: u32 = 8;
+    let light = service.members.iter().find(|member| member.weight < LEAST);
+    if let (Some(length), Some(light)) = (service.slow_start, light) {
+        let words = format!(
+            "slow start is NOT carried over: server {} has weight {}, and slow_start needs {LEAST} \
+             or more; multiply all weights of the service and add slow_start = \"{}s\"",
+            light.address,
+            light.weight,
+            length.div_ceil(1000)
+        );
+        told.note(light.line, words);
+        service.slow_start = None;
     }
 }
 

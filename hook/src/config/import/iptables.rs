@@ -39,6 +39,7 @@ pub(super) fn read(lines: &[Line<'_>], draft: &mut Draft, told: &mut Told) {
         }
         let rule = rule(&words);
         note_alias(&rule, line.number, told);
+        note_late_mark(&rule, line.number, told);
         match (rule.target.as_deref(), rule.mark) {
             (Some("MARK"), Some(mark)) => take_mark(&rule, mark, line.number, draft, told),
             (Some("MASQUERADE"), _) => masquerade(&rule, line.number, draft, told),
@@ -69,6 +70,18 @@ fn note_alias(rule: &Rule, line: usize, told: &mut Told) {
             );
             tell(line, &words, told);
         }
+    }
+}
+
+/// IPVS takes packets in the hook of INPUT: a mark that is given behind it is never seen.
+fn note_late_mark(rule: &Rule, line: usize, told: &mut Told) {
+    let chain = rule.chain.as_deref().unwrap_or("");
+    if rule.mark.is_some() && matches!(chain, "FORWARD" | "POSTROUTING") {
+        let words = format!(
+            "gives a mark in {chain}, behind the place where IPVS takes its packets: it never \
+             worked, and is taken as it was meant"
+        );
+        tell(line, &words, told);
     }
 }
 

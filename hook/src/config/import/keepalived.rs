@@ -1,5 +1,6 @@
 //! keepalived's `virtual_server` blocks (keepalived.conf(5), 2.2.7). VRRP stays with keepalived.
 
+mod asked;
 mod checks;
 mod lexer;
 mod real;

@@ -1,11 +1,13 @@
 //! `ldirectord.cf` (ldirectord(8), 4.12.0).
 
 mod checks;
+mod fallback;
+mod negotiate;
 mod real;
 
 use std::net::SocketAddr;
 
-use super::draft::{Draft, Service, name_of};
+use super::draft::{Draft, Service, Sorry, name_of};
 use super::ipvsadm;
 use super::ports;
 use super::text::Line;
@@ -19,6 +21,8 @@ use checks::Checking;
 struct Globals {
     checking: Checking,
     quiescent: bool,
+    fallback: Option<Sorry>,
+    fallback6: Option<Sorry>,
 }
 
 /// One `virtual` as it is written.
@@ -90,6 +94,10 @@ pub(super) fn read(lines: &[Line<'_>], told: &mut Told) -> Draft {
     }
 }
 
+const FALLBACK_COMMAND: &str = "is not run: follow `governess events` (fail_open, fail_open_ended)";
+
+const MAIL: &str = "is not carried over: governess mails by [alert], mail = { to = […], from = … }";
+
 fn global(line: usize, key: &str, value: &str, globals: &mut Globals, told: &mut Told) {
     if globals.checking.take(line, key, value, told) {
         return;
@@ -99,16 +107,23 @@ fn global(line: usize, key: &str, value: &str, globals: &mut Globals, told: &mut
             globals.quiescent = yes(line, key, value, told);
             return;
         }
-        "fallback" | "fallback6" | "fallbackcommand" => {
-            "is not carried over: governess keeps the last servers instead of an empty pool"
+        "fallback" => {
+            globals.fallback = fallback::read(line, value, told);
+            return;
         }
+        "fallback6" => {
+            globals.fallback6 = fallback::read(line, value, told);
+            return;
+        }
+        "fallbackcommand" => FALLBACK_COMMAND,
         "autoreload" | "callback" => "is not carried over: SIGHUP reloads, when you say so",
         "logfile" => "is not carried over: the journal is events.jsonl, and standard error",
         "execute" => "is not carried over: import that file by itself",
-        "emailalert" | "emailalertfreq" | "emailalertstatus" | "emailalertfrom" | "smtp" => {
-            "is not carried over: no mail is sent"
+        "emailalert" | "emailalertfreq" | "emailalertstatus" | "emailalertfrom" | "smtp" => MAIL,
+        "maintenancedir" => {
+            "is not carried over: [director] maintenance_dir does the same, with the names of the \
+             servers in governess.toml"
         }
-        "maintenancedir" => "is not carried over: drain and disable servers with governess",
         "cleanstop" => "is not carried over: stopping governess leaves the table",
         "readdquiescent" => "is not carried over: a server comes back with `rise` successes",
         "fork" | "supervised" => "is not needed",
@@ -175,6 +190,7 @@ fn service(written: &Virtual, globals: &Globals, told: &mut Told) -> Option<Serv
             told.note(written.line, "netmask without persistent says nothing");
         }
     }
+    service.sorry = service.sorry.or(fallback::of(&key, globals, told));
     service.checks = checks::of(&checking, &service, written.line, told);
     Some(service)
 }
@@ -251,17 +267,26 @@ fn setting(line: usize, key: &str, value: &str, service: &mut Service, told: &mu
             told.note(line, format!("{key} = {value}"));
             Ok(())
         }
-        "fallback" | "fallback6" | "fallbackcommand" => {
-            let words = format!(
-                "{key} = {value} is not carried over: governess keeps the last servers instead of \
-                 an empty pool"
-            );
-            told.note(line, words);
+        "fallback" | "fallback6" => {
+            service.sorry = fallback::of_its_own(line, (key, value), family, told);
             Ok(())
         }
-        "emailalert" | "emailalertfreq" | "emailalertstatus" | "smtp" | "monitorfile"
-        | "cleanstop" => {
-            told.note(line, format!("{key} = {value} is not carried over"));
+        "fallbackcommand" => {
+            told.note(line, format!("{key} = {value} {FALLBACK_COMMAND}"));
+            Ok(())
+        }
+        "emailalert" | "emailalertfreq" | "emailalertstatus" | "smtp" => {
+            told.note(line, format!("{key} = {value} {MAIL}"));
+            Ok(())
+        }
+        "monitorfile" => {
+            let words = "is not carried over: the journal has it; see `governess events`";
+            told.note(line, format!("{key} = {value} {words}"));
+            Ok(())
+        }
+        "cleanstop" => {
+            let words = "is not carried over: stopping governess leaves the table";
+            told.note(line, format!("{key} = {value} {words}"));
             Ok(())
         }
         _ => Err(format!("unknown keyword \"{key}\"")),

@@ -10,11 +10,14 @@ mod iptables;
 mod ipvsadm;
 mod keepalived;
 mod ldirectord;
+mod mail;
 mod names;
 mod piranha;
 mod ports;
+mod sorry;
 mod text;
 mod told;
+mod web;
 mod write;
 
 pub use told::{Remark, Told};

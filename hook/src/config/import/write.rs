@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::Format;
-use super::draft::{Check, Draft, Management, Member, Nat, Pace, Probe, Service, Vip};
+use super::draft::{Check, Draft, Management, Member, Nat, Pace, Probe, Service, Sorry, Vip};
 use super::names::Names;
 use super::told::Remark;
 use crate::config::OnFailure;
@@ -195,7 +195,24 @@ fn service_keys(service: &Service) -> String {
         OnFailure::Remove => "remove",
     };
     let _ = writeln!(text, "on_failure = \"{on_failure}\"");
+    if let Some(sorry) = &service.sorry {
+        let _ = writeln!(text, "sorry_server = {}", sorry_server(sorry));
+    }
+    if let Some(length) = service.slow_start {
+        let _ = writeln!(text, "slow_start = \"{}\"", duration(length));
+    }
     text
+}
+
+fn sorry_server(sorry: &Sorry) -> String {
+    let mut keys = format!("address = \"{}\"", sorry.address);
+    if let Some(port) = sorry.port {
+        let _ = write!(keys, ", port = {port}");
+    }
+    if sorry.forward != Forward::Nat {
+        let _ = write!(keys, ", forward = \"{}\"", forward(sorry.forward));
+    }
+    format!("{{ {keys} }}")
 }
 
 fn vip_keys(vip: &Vip) -> String {
@@ -249,7 +266,8 @@ fn forward(forward: Forward) -> &'static str {
     match forward {
         Forward::Direct => "direct",
         Forward::Tunnel => "tunnel",
-        Forward::Nat | Forward::Local | Forward::Bypass => "nat",
+        Forward::Local => "local",
+        Forward::Nat | Forward::Bypass => "nat",
     }
 }
 
@@ -260,6 +278,8 @@ fn check_name(check: &Check) -> String {
             Some(port) => format!("tcp-{port}"),
             None => "tcp".to_owned(),
         },
+        Probe::Smtp { port, .. } => format!("smtp-{port}"),
+        Probe::Owa { vdir, .. } => vdir.clone(),
         Probe::Exec(words) => {
             let wrapped = words
                 .iter()
@@ -293,6 +313,24 @@ fn check_section(check: &Check) -> String {
                 keys.push(format!("expect = {}", quoted(expect)));
             }
             format!("tcp = {{ {} }}\n", keys.join(", "))
+        }
+        Probe::Smtp { port, ehlo } => {
+            let ehlo = match ehlo {
+                Some(name) => format!(", ehlo = {}", quoted(name)),
+                None => String::new(),
+            };
+            format!("smtp = {{ ports = [\"{port}/plain\"]{ehlo} }}\n")
+        }
+        Probe::Owa { port, host, vdir } => {
+            let port = match port {
+                443 => String::new(),
+                port => format!(", port = {port}"),
+            };
+            format!(
+                "owa = {{ host = {}, vdirs = [{}]{port} }}\n",
+                quoted(host),
+                quoted(vdir)
+            )
         }
         Probe::Exec(words) => format!("exec = {}\n", list(words)),
     };
@@ -339,7 +377,7 @@ fn nat_section(nat: Option<&Nat>) -> String {
     )
 }
 
-fn list(words: &[String]) -> String {
+pub(super) fn list(words: &[String]) -> String {
     let quoted: Vec<String> = words.iter().map(|word| quoted(word)).collect();
     format!("[{}]", quoted.join(", "))
 }

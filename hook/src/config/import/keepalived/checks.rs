@@ -1,31 +1,64 @@
 //! How keepalived checks a real server.
 
+use super::asked::Asked;
 use super::lexer::{self, Node};
 use super::real::Real;
 use crate::config::import::command::{self, Reads};
 use crate::config::import::draft::{Check, Member, Pace, Probe, Service};
-use crate::config::import::ports;
 use crate::config::import::told::Told;
+use crate::config::import::{mail, web};
 
-/// Every checker, and whether it is at least a connection to a TCP port.
-const CHECKERS: &[(&str, bool)] = &[
-    ("TCP_CHECK", true),
-    ("HTTP_GET", true),
-    ("SSL_GET", true),
-    ("SMTP_CHECK", true),
-    ("DNS_CHECK", false),
-    ("MISC_CHECK", false),
-    ("BFD_CHECK", false),
-    ("UDP_CHECK", false),
-    ("PING_CHECK", false),
-    ("FILE_CHECK", false),
+/// What is checked, with the words of a checker that has no counterpart: why, and what to write.
+const CHECKERS: &[(&str, Option<&str>)] = &[
+    ("TCP_CHECK", None),
+    ("HTTP_GET", None),
+    ("SSL_GET", None),
+    ("SMTP_CHECK", None),
+    ("MISC_CHECK", None),
+    (
+        "DNS_CHECK",
+        Some(
+            "no check asks a real server for a name; exec = [\"/usr/lib/nagios/plugins/check_dig\", \
+             \"-H\", \"{address}\", \"-l\", NAME]; answers of AD DNS are watched by [watch.NAME]",
+        ),
+    ),
+    (
+        "UDP_CHECK",
+        Some(
+            "no check sends UDP; exec = [\"/usr/lib/nagios/plugins/check_udp\", \"-H\", \
+             \"{address}\", \"-p\", PORT, \"-s\", WHAT, \"-e\", ANSWER]",
+        ),
+    ),
+    (
+        "PING_CHECK",
+        Some("a server that only answers pings may be dead; write tcp = { port = … }"),
+    ),
+    (
+        "BFD_CHECK",
+        Some("a path that works says nothing of the server; write tcp = { port = … }"),
+    ),
+    (
+        "FILE_CHECK",
+        Some(
+            "no file is read; the program that writes it can tell its results with `governess \
+             report`, to a check reported = {}",
+        ),
+    ),
 ];
 
 pub(super) fn is_checker(key: &str) -> bool {
     CHECKERS.iter().any(|(name, _)| *name == key)
 }
 
-/// Times and counts, in milliseconds; the inner block's stand over the outer's.
+/// What the blocks around a checker say for it; the inner block's stands over the outer's.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Outer {
+    pub(super) paces: Paces,
+    /// `virtualhost`
+    pub(super) host: Option<String>,
+}
+
+/// Times and counts, in milliseconds.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Paces {
     delay_loop: Option<u64>,
@@ -75,7 +108,7 @@ impl Paces {
 }
 
 /// Seconds with or without a fraction, more than 0 and at most a day.
-fn milliseconds(word: &str) -> Option<u64> {
+pub(super) fn milliseconds(word: &str) -> Option<u64> {
     let (whole, fraction) = word.split_once('.').unwrap_or((word, ""));
     let thousandths = format!("{fraction:0<3}");
     let thousandths: u64 = thousandths.get(..3)?.parse().ok()?;
@@ -87,37 +120,39 @@ fn milliseconds(word: &str) -> Option<u64> {
     (1..=86_400_000).contains(&time).then_some(time)
 }
 
-/// Reads one checker.
+/// Reads one checker. A page that is asked for is a check of its own.
 pub(super) fn read(
     node: &Node,
     server: &Member,
     service: &Service,
-    paces: &Paces,
+    outer: &Outer,
     told: &mut Told,
-) -> Option<Check> {
-    let mut paces = *paces;
+) -> Vec<Check> {
+    let mut paces = outer.paces;
     let mut asked = Asked::default();
+    let mut rest = Vec::new();
     for child in node.children() {
-        if !paces.take(child, told) {
-            asked.take(node.key(), child, told);
+        if node.key() == "BFD_CHECK" || node.key() == "FILE_CHECK" || !paces.take(child, told) {
+            rest.push(child);
         }
     }
+    for child in rest {
+        asked.take(node.key(), child, told);
+    }
+    let checker = CHECKERS.iter().find(|(name, _)| *name == node.key());
+    if let Some((name, Some(why))) = checker {
+        told.note(node.line, format!("{name} is not carried over: {why}"));
+        return Vec::new();
+    }
     if node.key() == "MISC_CHECK" {
-        return misc(node, &asked, server, &paces, told);
+        return misc(node, &asked, server, &paces, told)
+            .into_iter()
+            .collect();
     }
-    let connects = CHECKERS
-        .iter()
-        .any(|(name, connects)| *name == node.key() && *connects);
-    if !connects || service.is_udp() {
-        told.note(node.line, format!("{} is not carried over", node.key()));
-        return None;
-    }
-    if node.key() != "TCP_CHECK" {
-        let words = format!(
-            "{} becomes a connection to the port: what the server says is not looked at",
-            node.key()
-        );
+    if service.is_udp() {
+        let words = format!("{} of a UDP service is not carried over", node.key());
         told.note(node.line, words);
+        return Vec::new();
     }
     let port = asked.port.unwrap_or(server.port);
     if port == 0 {
@@ -125,61 +160,63 @@ pub(super) fn read(
             node.line,
             "the port to check is not known; add connect_port, or a check",
         );
-        return None;
+        return Vec::new();
     }
-    let probe = Probe::Tcp {
-        port: Some(port),
-        send: String::new(),
-        expect: String::new(),
-    };
-    let retries = if node.key().ends_with("_GET") { 3 } else { 1 };
-    let pace = paces.pace(None, retries);
-    Some(Check { probe, pace })
-}
-
-/// What a checker's block says besides times.
-#[derive(Default)]
-struct Asked {
-    port: Option<u16>,
-    command: Option<(usize, String)>,
-    timeout: Option<u64>,
-    dynamic: bool,
-}
-
-impl Asked {
-    fn take(&mut self, checker: &str, child: &Node, told: &mut Told) {
-        let line = child.line;
-        match (checker, child.key()) {
-            (_, "connect_port") => match ports::port(child.word(1)) {
-                Ok(port) => self.port = Some(port),
-                Err(words) => told.refuse(line, words),
-            },
-            ("MISC_CHECK", "misc_path") => self.command = Some((line, child.words[1..].join(" "))),
-            ("MISC_CHECK", "misc_timeout") => match milliseconds(child.word(1)) {
-                Some(time) => self.timeout = Some(time),
-                None => told.refuse(line, "misc_timeout: seconds are expected"),
-            },
-            ("MISC_CHECK", "misc_dynamic") => {
-                self.dynamic = true;
-                told.note(
-                    line,
-                    "misc_dynamic: weights do not follow the program's exit code",
-                );
-            }
-            (
-                _,
-                "connect_ip" | "bindto" | "bind_if" | "bind_port" | "fwmark" | "alpha"
-                | "log_all_failures" | "url" | "http_protocol" | "fast_recovery" | "enable_sni"
-                | "virtualhost" | "helo_name" | "host" | "type" | "name" | "user" | "payload"
-                | "require_reply" | "min_reply_length" | "max_reply_length" | "track_file"
-                | "dynamic" | "weight",
-            ) => told.note(
-                line,
-                format!("{} is not carried over", child.words.join(" ")),
-            ),
-            (_, key) => told.refuse(line, format!("unknown keyword \"{key}\" in {checker}")),
+    match node.key() {
+        "HTTP_GET" | "SSL_GET" => pages(node, asked, outer, &paces, port, told),
+        "SMTP_CHECK" => vec![mail(node, asked, &paces, port, told)],
+        _ => {
+            let probe = Probe::Tcp {
+                port: Some(port),
+                send: String::new(),
+                expect: String::new(),
+            };
+            let pace = paces.pace(None, 1);
+            vec![Check { probe, pace }]
         }
     }
+}
+
+fn pages(
+    node: &Node,
+    asked: Asked,
+    outer: &Outer,
+    paces: &Paces,
+    port: u16,
+    told: &mut Told,
+) -> Vec<Check> {
+    /// keepalived waits longer between two tries for a page than otherwise.
+    const RETRY: u64 = 3_000;
+    if asked.pages.is_empty() {
+        let words = format!(
+            "{} without url: keepalived ignores it (\"no urls specified\"), and it never checked \
+             anything",
+            node.key()
+        );
+        told.note(node.line, words);
+    }
+    let usual = asked.host.or_else(|| outer.host.clone());
+    let mut pace = paces.pace(None, 1);
+    pace.retry_interval = pace.retry_interval.or(Some(RETRY));
+    let mut checks = Vec::new();
+    for (line, mut page) in asked.pages {
+        page.tls = node.key() == "SSL_GET";
+        page.host = page.host.or_else(|| usual.clone());
+        let web::Asked { probe, remark } = page.check(Some(port));
+        told.note(line, remark);
+        checks.push(Check { probe, pace });
+    }
+    checks
+}
+
+fn mail(node: &Node, asked: Asked, paces: &Paces, port: u16, told: &mut Told) -> Check {
+    told.note(node.line, mail::REMARK);
+    let probe = Probe::Smtp {
+        port,
+        ehlo: asked.helo,
+    };
+    let pace = mail::pace(paces.pace(None, 1));
+    Check { probe, pace }
 }
 
 fn misc(
@@ -240,7 +277,7 @@ pub(super) fn common(reals: &[Real], told: &mut Told) -> Vec<Check> {
         let own = |real: &Real| {
             real.checks
                 .iter()
-                .any(|(_, other)| same(check, other, real))
+                .any(|(_, other)| same(check, other, reals, real))
         };
         if !reals.iter().all(own) {
             let words = "not all servers of this virtual_server have this check; a service's \
@@ -254,32 +291,32 @@ pub(super) fn common(reals: &[Real], told: &mut Told) -> Vec<Check> {
 }
 
 /// Whether `other` of server `real` is the same check, a port of its own left aside.
-fn same(check: &Check, other: &Check, real: &Real) -> bool {
-    let at_own_port = |check: &Check| matches!(check.probe, Probe::Tcp { port: Some(port), .. } if port == real.member.port);
-    let both_connect = matches!(
-        (&check.probe, &other.probe),
-        (Probe::Tcp { .. }, Probe::Tcp { .. })
-    );
-    check == other || (both_connect && check.pace == other.pace && at_own_port(other))
+fn same(check: &Check, other: &Check, reals: &[Real], real: &Real) -> bool {
+    let mine = reals
+        .iter()
+        .find(|real| real.checks.iter().any(|(_, own)| own == check));
+    check == other || mine.is_some_and(|mine| at_own_port(check, mine) == at_own_port(other, real))
+}
+
+/// The check without a port, if it asks the server's own.
+fn at_own_port(check: &Check, real: &Real) -> Check {
+    let mut check = check.clone();
+    if let Probe::Tcp { port, .. } = &mut check.probe
+        && *port == Some(real.member.port)
+    {
+        *port = None;
+    }
+    check
 }
 
 /// The check without a port, if the servers have different ones.
 fn spread(check: &Check, reals: &[Real]) -> Check {
     let first = reals.first().map(|real| real.member.port);
     let alike = reals.iter().all(|real| Some(real.member.port) == first);
-    match &check.probe {
-        Probe::Tcp { port, send, expect }
-            if !alike && reals.iter().any(|real| Some(real.member.port) == *port) =>
-        {
-            Check {
-                probe: Probe::Tcp {
-                    port: None,
-                    send: send.clone(),
-                    expect: expect.clone(),
-                },
-                ..check.clone()
-            }
-        }
+    let own = reals.iter().map(|real| at_own_port(check, real));
+    let own = own.into_iter().find(|own| own != check);
+    match own {
+        Some(own) if !alike => own,
         _ => check.clone(),
     }
 }

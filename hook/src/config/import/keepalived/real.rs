@@ -1,12 +1,32 @@
 //! One `real_server` block.
 
-use super::checks::{self, Paces};
+use super::checks::{self, Outer};
 use super::lexer::Node;
 use super::service::{is_on, method};
 use crate::config::import::draft::{Check, Member, Service};
 use crate::config::import::ports;
 use crate::config::import::told::Told;
 use crate::table::Forward;
+
+/// Keywords without a counterpart, and why.
+const LEFT: &[(&str, &str)] = &[
+    ("notify_up", "no scripts are run; follow `governess events`"),
+    (
+        "notify_down",
+        "no scripts are run; follow `governess events`",
+    ),
+    ("smtp_alert", "governess mails by [alert]"),
+    (
+        "snmp_name",
+        "there is no SNMP; the status page has /metrics",
+    ),
+    (
+        "alpha",
+        "a server that is not judged yet does not serve, if others do",
+    ),
+    ("uthreshold", "a table that has the threshold keeps it"),
+    ("lthreshold", "a table that has the threshold keeps it"),
+];
 
 /// A real server as it is written.
 #[derive(Clone, Debug)]
@@ -18,8 +38,8 @@ pub(super) struct Real {
     pub(super) checks: Vec<(usize, Check)>,
 }
 
-/// Reads a block; `outer` are the paces of the virtual server.
-pub(super) fn read(node: &Node, service: &Service, outer: &Paces, told: &mut Told) -> Option<Real> {
+/// Reads a block; `outer` is what the virtual server says for all checks.
+pub(super) fn read(node: &Node, service: &Service, outer: &Outer, told: &mut Told) -> Option<Real> {
     let port = match node.word(2) {
         "" => Ok(service.port()),
         word => ports::port(word),
@@ -43,18 +63,21 @@ pub(super) fn read(node: &Node, service: &Service, outer: &Paces, told: &mut Tol
         inhibits: false,
         checks: Vec::new(),
     };
-    let mut paces = *outer;
+    let mut outer = outer.clone();
     let mut checkers = Vec::new();
     for child in node.children() {
         if checks::is_checker(child.key()) {
             checkers.push(child);
-        } else if !paces.take(child, told) {
+        } else if child.key() == "virtualhost" {
+            outer.host = Some(child.word(1).to_owned());
+        } else if !outer.paces.take(child, told) {
             setting(child, &mut real, told);
         }
     }
     for child in checkers {
-        let check = checks::read(child, &real.member, service, &paces, told);
-        real.checks.extend(check.map(|check| (child.line, check)));
+        let checks = checks::read(child, &real.member, service, &outer, told);
+        real.checks
+            .extend(checks.into_iter().map(|check| (child.line, check)));
     }
     Some(real)
 }
@@ -73,14 +96,15 @@ fn setting(child: &Node, real: &mut Real, told: &mut Told) {
             Err(words) => told.refuse(child.line, words),
         },
         "inhibit_on_failure" => real.inhibits = is_on(child),
-        "notify_up" | "notify_down" | "smtp_alert" | "virtualhost" | "snmp_name" | "alpha"
-        | "uthreshold" | "lthreshold" => {
-            let words = format!("{} is not carried over", child.words.join(" "));
-            told.note(child.line, words);
-        }
-        key => told.refuse(
-            child.line,
-            format!("unknown keyword \"{key}\" in real_server"),
-        ),
+        key => match LEFT.iter().find(|(known, _)| *known == key) {
+            Some((_, why)) => {
+                let words = format!("{} is not carried over: {why}", child.words.join(" "));
+                told.note(child.line, words);
+            }
+            None => told.refuse(
+                child.line,
+                format!("unknown keyword \"{key}\" in real_server"),
+            ),
+        },
     }
 }

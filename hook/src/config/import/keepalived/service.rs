@@ -1,12 +1,13 @@
 //! One `virtual_server` block.
 
-use super::checks::{self, Paces};
+use super::checks::{self, Outer};
 use super::lexer::Node;
 use super::real::{self, Real};
 use super::{Entrance, key_of};
 use crate::config::OnFailure;
-use crate::config::import::draft::{Service, name_of};
+use crate::config::import::draft::{self, Service, name_of};
 use crate::config::import::ipvsadm;
+use crate::config::import::ports;
 use crate::config::import::told::Told;
 use crate::table::{Forward, ONE_PACKET, Protocol, ServiceKey};
 
@@ -23,7 +24,8 @@ const LEFT: &[(&str, &str)] = &[
     ("omega", "no scripts are run"),
     (
         "quorum",
-        "governess keeps the last servers instead of an empty pool",
+        "the servers serve as long as one is up, and the last ones are kept when none is; min_up \
+         says how many",
     ),
     ("hysteresis", "see quorum"),
     ("quorum_up", "no scripts are run; follow `governess events`"),
@@ -32,13 +34,10 @@ const LEFT: &[(&str, &str)] = &[
         "no scripts are run; follow `governess events`",
     ),
     (
-        "sorry_server",
-        "governess keeps the last servers instead of an empty pool",
+        "sorry_server_inhibit",
+        "a sorry server after its work is quiesced until its connections have ended, and removed",
     ),
-    ("sorry_server_inhibit", "see sorry_server"),
-    ("sorry_server_lvs_method", "see sorry_server"),
-    ("smtp_alert", "no mail is sent"),
-    ("virtualhost", "no check looks at a page"),
+    ("smtp_alert", "governess mails by [alert]"),
     ("snmp_name", "there is no SNMP"),
     ("hashed", "the kernel sets it by itself"),
 ];
@@ -48,21 +47,27 @@ pub(super) fn read(node: &Node, entrance: Entrance, told: &mut Told) -> Option<S
     let key = key_of(entrance, protocol(node, told)?, node);
     let mut service = Service::new(node.line, name_of(&key), key);
     service.on_failure = OnFailure::Remove;
-    let mut paces = Paces::default();
+    let mut outer = Outer::default();
     let mut reals = Vec::new();
+    let mut sorry = Sorry::default();
     for child in node.children() {
         match child.key() {
             "real_server" => reals.push(child),
             "protocol" => {}
-            _ if paces.take(child, told) => {}
+            "virtualhost" => outer.host = Some(child.word(1).to_owned()),
+            "sorry_server" => sorry.server = Some(child),
+            "sorry_server_lvs_method" => sorry.method = Some(child),
+            _ if outer.paces.take(child, told) => {}
             _ => setting(child, &mut service, told),
         }
     }
     let reals: Vec<Real> = reals
         .into_iter()
-        .filter_map(|child| real::read(child, &service, &paces, told))
+        .filter_map(|child| real::read(child, &service, &outer, told))
         .collect();
+    let usual = service.forward;
     members(&reals, &mut service, told);
+    service.sorry = sorry.read(usual, told);
     service.checks = checks::common(&reals, told);
     if service.on_failure == OnFailure::Remove {
         told.note(
@@ -82,6 +87,43 @@ pub(super) fn read(node: &Node, entrance: Entrance, told: &mut Told) -> Option<S
     Some(service)
 }
 
+/// The statements about the sorry server, in whatever order they stand.
+#[derive(Default)]
+struct Sorry<'a> {
+    server: Option<&'a Node>,
+    method: Option<&'a Node>,
+}
+
+impl Sorry<'_> {
+    /// `usual` is the method of the virtual server.
+    fn read(&self, usual: Forward, told: &mut Told) -> Option<draft::Sorry> {
+        let forward = match self.method.map(|node| (node, method(node, told))) {
+            Some((_, Ok(method))) => method,
+            Some((node, Err(words))) => {
+                told.refuse(node.line, words);
+                return None;
+            }
+            None => usual,
+        };
+        let node = self.server?;
+        let port = match node.word(2) {
+            "" => Ok(None),
+            word => ports::port(word).map(|port| (port > 0).then_some(port)),
+        };
+        let (Ok(address), Ok(port)) = (node.word(1).parse(), port) else {
+            let words = "sorry_server ADDRESS [PORT] is expected; names are not resolved";
+            told.refuse(node.line, words);
+            return None;
+        };
+        Some(draft::Sorry {
+            line: node.line,
+            address,
+            port,
+            forward,
+        })
+    }
+}
+
 fn protocol(node: &Node, told: &mut Told) -> Option<Protocol> {
     let written = node
         .children()
@@ -89,7 +131,15 @@ fn protocol(node: &Node, told: &mut Told) -> Option<Protocol> {
         .rev()
         .find(|child| child.key() == "protocol");
     match written.map(|child| child.word(1)) {
-        None | Some("TCP") => Some(Protocol::Tcp),
+        None => {
+            if node.word(1) != "fwmark" && node.word(1) != "group" {
+                let words = "without `protocol` keepalived 2.2.7 makes this a UDP service \
+                             (\"no protocol set - defaulting to UDP\"); TCP is taken here";
+                told.note(node.line, words);
+            }
+            Some(Protocol::Tcp)
+        }
+        Some("TCP") => Some(Protocol::Tcp),
         Some("UDP") => Some(Protocol::Udp),
         Some("SCTP") => Some(Protocol::Sctp),
         Some(other) => {

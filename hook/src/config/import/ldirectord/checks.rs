@@ -1,8 +1,9 @@
 //! How ldirectord checks the servers of a virtual service.
 
-use super::unquoted;
+use super::{negotiate, unquoted};
 use crate::config::import::command::{self, Reads};
 use crate::config::import::draft::{Check, Pace, Probe, Service};
+use crate::config::import::mail;
 use crate::config::import::told::Told;
 use crate::table::ServiceKey;
 
@@ -11,9 +12,16 @@ use crate::table::ServiceKey;
 pub(super) struct Checking {
     kind: Option<(usize, String)>,
     command: Option<(usize, String)>,
-    port: Option<u16>,
-    service: Option<(usize, String)>,
-    content: Vec<(usize, String)>,
+    pub(super) port: Option<u16>,
+    pub(super) service: Option<(usize, String)>,
+    pub(super) request: Option<(usize, String)>,
+    pub(super) receive: Option<(usize, String)>,
+    pub(super) head: Option<usize>,
+    pub(super) virtualhost: Option<(usize, String)>,
+    /// Request and answer of single servers.
+    single: Vec<(usize, String, String)>,
+    /// What no check of ours does.
+    pub(super) credentials: Vec<(usize, String)>,
     checktimeout: Option<u64>,
     negotiatetimeout: Option<u64>,
     interval: Option<u64>,
@@ -43,11 +51,18 @@ impl Checking {
             "checkinterval" => self.interval = number(86_400),
             "failurecount" => self.failures = number(1000),
             "checkcount" => drop(number(1000)),
-            "request" | "receive" | "httpmethod" | "virtualhost" | "login" | "passwd"
-            | "database" | "secret" | "load" => {
+            "request" => self.request = Some((line, unquoted(value).to_owned())),
+            "receive" => self.receive = Some((line, unquoted(value).to_owned())),
+            "virtualhost" => self.virtualhost = Some((line, unquoted(value).to_owned())),
+            "httpmethod" => match value.to_ascii_uppercase().as_str() {
+                "GET" => self.head = None,
+                "HEAD" => self.head = Some(line),
+                _ => told.refuse(line, format!("{key} = {value}: GET or HEAD")),
+            },
+            "login" | "passwd" | "database" | "secret" | "load" => {
                 let secret = matches!(key, "passwd" | "secret");
                 let shown = if secret { "…" } else { value };
-                self.content.push((line, format!("{key} = {shown}")));
+                self.credentials.push((line, format!("{key} = {shown}")));
             }
             _ => return false,
         }
@@ -56,8 +71,8 @@ impl Checking {
 
     /// A request and an answer that one server alone has.
     pub(super) fn server_has_its_own(&mut self, line: usize, request: &str, receive: &str) {
-        let words = format!("request \"{request}\", receive \"{receive}\" of one server");
-        self.content.push((line, words));
+        let single = (line, request.to_owned(), receive.to_owned());
+        self.single.push(single);
     }
 
     fn pace(&self, negotiates: bool) -> Pace {
@@ -74,12 +89,43 @@ impl Checking {
         }
     }
 
-    fn note_content(&self, told: &mut Told) {
-        for (line, words) in &self.content {
+    /// Request and answer that all servers have for themselves are those of the service.
+    fn with_singles(&self, servers: usize, told: &mut Told) -> Self {
+        let mut whole = self.clone();
+        let Some((line, request, receive)) = self.single.first() else {
+            return whole;
+        };
+        let alike =
+            |(_, other, answer): &(usize, String, String)| (other, answer) == (request, receive);
+        if self.single.len() == servers && self.single.iter().all(alike) {
+            whole.request = Some((*line, request.clone()));
+            whole.receive = Some((*line, receive.clone()));
+            return whole;
+        }
+        for (line, request, receive) in &self.single {
             told.note(
                 *line,
-                format!("{words} is not carried over: the answer is not looked at"),
+                format!(
+                    "request \"{request}\", receive \"{receive}\" of one server are not carried \
+                     over: the checks of a service are for all of its servers"
+                ),
             );
+        }
+        whole
+    }
+
+    /// Notes what is only for a conversation that does not take place.
+    pub(super) fn note_unused(&self, told: &mut Told) {
+        let texts = [("request", &self.request), ("receive", &self.receive)];
+        for (key, value) in texts
+            .into_iter()
+            .chain([("virtualhost", &self.virtualhost)])
+        {
+            if let Some((line, value)) = value {
+                let words =
+                    format!("{key} = \"{value}\" is not carried over: connecting is enough");
+                told.note(*line, words);
+            }
         }
     }
 }
@@ -109,13 +155,17 @@ pub(super) fn of(
             told.note(at, "checktype = ping is not carried over: a server that only answers pings may be dead");
             None
         }
-        "connect" | "negotiate" => port(kind, checking, service, at, told),
+        "connect" => port(checking, service, at, told).map(|port| {
+            checking.note_unused(told);
+            negotiate::connection(port)
+        }),
+        "negotiate" => negotiated(checking, service, at, told),
         number if number.parse::<u32>().is_ok() => {
             told.note(
                 at,
-                format!("checktype = {number}: every check is a connection here"),
+                format!("checktype = {number}: every check is a whole one here"),
             );
-            port(kind, checking, service, at, told)
+            negotiated(checking, service, at, told)
         }
         other => {
             told.refuse(at, format!("checktype = {other} is unknown"));
@@ -130,58 +180,53 @@ pub(super) fn of(
              failures or 2 successes decide",
         );
     }
-    let pace = checking.pace(kind == "negotiate");
+    let pace = checking.pace(!matches!(kind, "connect" | "external"));
+    let pace_of = |probe: &Probe| match probe {
+        Probe::Smtp { .. } => mail::pace(pace),
+        _ => pace,
+    };
     probe
-        .map(|probe| Check { probe, pace })
+        .map(|probe| Check {
+            pace: pace_of(&probe),
+            probe,
+        })
         .into_iter()
         .collect()
 }
 
-fn port(
-    kind: &str,
+fn negotiated(
     checking: &Checking,
     service: &Service,
     line: usize,
     told: &mut Told,
 ) -> Option<Probe> {
+    let port = port(checking, service, line, told)?;
+    let asked = checking.with_singles(service.members.len(), told);
+    negotiate::check(&asked, service, port, line, told)
+}
+
+/// The port to ask, `Some(None)` for that of each server; `None` if it is not known.
+fn port(
+    checking: &Checking,
+    service: &Service,
+    line: usize,
+    told: &mut Told,
+) -> Option<Option<u16>> {
     if service.is_udp() {
-        told.note(
-            line,
-            format!("checktype = {kind} of a UDP service is not carried over"),
-        );
+        told.note(line, "a check of a UDP service is not carried over");
         return None;
     }
-    if kind == "negotiate" {
-        let (at, protocol) = match &checking.service {
-            Some((at, name)) => (*at, name.as_str()),
-            None => (line, "by the port"),
-        };
-        if protocol != "none" {
-            let words = format!(
-                "checktype = negotiate (service {protocol}) becomes a connection to the port: what \
-                 the server says is not looked at"
-            );
-            told.note(at, words);
-        }
-    }
-    checking.note_content(told);
-    let own = asked_port(service);
-    let port = match (checking.port, own, service.key) {
-        (Some(port), _, _) => Some(port),
+    match (checking.port, asked_port(service), service.key) {
+        (Some(port), _, _) => Some(Some(port)),
         (None, Some(0), ServiceKey::Fwmark { .. }) => {
             told.note(
                 line,
                 "the port to check is not known: the service has a mark; add a check",
             );
-            return None;
+            None
         }
-        (None, own, _) => own,
-    };
-    Some(Probe::Tcp {
-        port,
-        send: String::new(),
-        expect: String::new(),
-    })
+        (None, own, _) => Some(own),
+    }
 }
 
 /// The port of all servers; `None` if each has its own.

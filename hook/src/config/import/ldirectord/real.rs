@@ -37,12 +37,7 @@ fn read(
     let (addresses, port) = addresses(at)?;
     let rest = rest.trim_start();
     let (method, rest) = rest.split_once(' ').unwrap_or((rest, ""));
-    let forward = match method {
-        "gate" => Forward::Direct,
-        "masq" => Forward::Nat,
-        "ipip" => Forward::Tunnel,
-        other => return Err(format!("\"{other}\": gate, masq or ipip is expected")),
-    };
+    let forward = forward_of(method)?;
     let weight = flags(line, rest, checking, told)?;
     let port = match port {
         Some(port) if port > 0 => port,
@@ -69,6 +64,16 @@ fn read(
         }
     }
     Ok(())
+}
+
+/// A forwarding method in ldirectord's word.
+pub(super) fn forward_of(word: &str) -> Result<Forward, String> {
+    match word {
+        "gate" => Ok(Forward::Direct),
+        "masq" => Ok(Forward::Nat),
+        "ipip" => Ok(Forward::Tunnel),
+        other => Err(format!("\"{other}\": gate, masq or ipip is expected")),
+    }
 }
 
 /// The addresses and the port of a `real`; names are not resolved.

@@ -31,6 +31,11 @@ pub(super) struct Monitor {
     reentry: Option<u64>,
 }
 
+/// Seconds between two checks.
+pub(super) fn interval(monitor: &Monitor) -> u64 {
+    monitor.timeout.unwrap_or(10).clamp(1, 86_400)
+}
+
 /// Takes one key in.
 pub(super) fn key(statement: &Statement, monitor: &mut Monitor, told: &mut Told) {
     let line = statement.line;
@@ -127,7 +132,7 @@ pub(super) fn check(
         Some((line, program)) => by_program(monitor, *line, program, port, told)?,
         None => by_answer(monitor, line, port, service, told)?,
     };
-    let interval = monitor.timeout.unwrap_or(10).clamp(1, 86_400);
+    let interval = interval(monitor);
     let reentry = monitor.reentry.unwrap_or(180);
     told.note(
         0,

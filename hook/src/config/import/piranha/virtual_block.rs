@@ -6,7 +6,7 @@ use super::lexer::{self, Statement, Statements};
 use super::monitor::{self, Monitor};
 use super::real::{self, Real};
 use crate::config::OnFailure;
-use crate::config::import::draft::{Member, Service, Vip};
+use crate::config::import::draft::{Member, Service, Sorry, Vip};
 use crate::config::import::ports;
 use crate::config::import::told::Told;
 use crate::table::{Family, Forward, Protocol, ServiceKey};
@@ -19,7 +19,7 @@ pub(super) struct Block {
     active: bool,
     address: Option<(Ipv4Addr, String)>,
     vip_nmask: Option<Ipv4Addr>,
-    sorry_server: Option<usize>,
+    sorry_server: Option<(usize, Ipv4Addr)>,
     mark: Option<u64>,
     udp: bool,
     port: Option<u16>,
@@ -106,7 +106,9 @@ fn scalar(statement: &Statement, block: &mut Block, told: &mut Told) {
     match key {
         "active" => block.active = lexer::boolean(value, line, told).unwrap_or(false),
         "quiesce_server" => block.quiesce = lexer::boolean(value, line, told).unwrap_or(false),
-        "sorry_server" => block.sorry_server = Some(line),
+        "sorry_server" => {
+            block.sorry_server = lexer::address(value, line, told).map(|address| (line, address));
+        }
         "vip_nmask" => block.vip_nmask = lexer::address(value, line, told),
         "pmask" => block.pmask = lexer::address(value, line, told),
         "fwmark" => block.mark = lexer::number(value, line, told),
@@ -180,6 +182,14 @@ pub(super) fn service(block: Block, forward: Forward, told: &mut Told) -> Option
     service.vip = vip(&block, told);
     let port = block.port.unwrap_or(80);
     members(&block, port, &mut service, told);
+    service.sorry = block.sorry_server.map(|(line, address)| Sorry {
+        line,
+        address: address.into(),
+        port: None,
+        forward,
+    });
+    service.slow_start = slow_start(&service.members, monitor::interval(&block.monitor));
+    note_slow_start(&service, told);
     let asked = real::asked_port(&block.servers, port);
     let checked = monitor::check(&block.monitor, block.line, asked, (port, block.udp), told);
     service.checks.extend(checked);
@@ -220,11 +230,6 @@ fn note_removal(block: &Block, told: &mut Told) {
             block.name
         );
         told.note(block.line, words);
-    }
-    if let Some(line) = block.sorry_server {
-        let words = "sorry_server is not carried over: governess keeps the last servers instead \
-                     of an empty pool";
-        told.note(line, words);
     }
 }
 
@@ -295,5 +300,34 @@ fn members(block: &Block, port: u16, service: &mut Service, told: &mut Told) {
             // nanny makes 1 of 0.
             weight: u32::try_from(server.weight.unwrap_or(1).max(1)).unwrap_or(u32::MAX),
         });
+    }
+}
+
+/// Where nanny begins with a weight.
+fn first_weight(weight: u32) -> u32 {
+    (weight >> 5).max(1)
+}
+
+/// How long nanny takes a server to its weight, in milliseconds: it doubles the first one about
+/// every 20 s, with some check. `None` where there is nothing to double.
+fn slow_start(members: &[Member], interval: u64) -> Option<u64> {
+    let heaviest = members.iter().map(|member| member.weight).max()?;
+    let first = first_weight(heaviest);
+    let doublings = heaviest.div_ceil(first).next_power_of_two().ilog2();
+    let every = interval * (20 / interval).max(1);
+    (doublings > 0).then(|| u64::from(doublings) * every * 1000)
+}
+
+fn note_slow_start(service: &Service, told: &mut Told) {
+    let heaviest = service.members.iter().map(|member| member.weight).max();
+    if let (Some(length), Some(heaviest)) = (service.slow_start, heaviest) {
+        let words = format!(
+            "nanny took a server that came back from weight {} to {heaviest} in about {} s, doubling \
+             it; slow_start takes as long, in ten equal steps, and leaves it out for the first \
+             server of an empty pool",
+            first_weight(heaviest),
+            length / 1000
+        );
+        told.note(service.line, words);
     }
 }

@@ -4,6 +4,7 @@ use super::*;
 use crate::config::Config;
 
 mod any_input;
+mod carried_over;
 mod never_worked;
 mod original;
 mod refusals;

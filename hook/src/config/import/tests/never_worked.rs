@@ -85,6 +85,26 @@ fn aliases_of_interfaces() {
 }
 
 #[test]
+fn a_mark_that_is_given_too_late() {
+    let rules = "-A POSTROUTING -d 192.0.2.1 -p tcp --dport 80 -j MARK --set-mark 5\n";
+    let file = "virtual_server fwmark 5 {\nreal_server 10.0.0.1 {\n}\n}\n";
+    let imported = import(file.as_bytes(), None, Some(rules.as_bytes())).unwrap();
+    config(&imported);
+    let said = said_of(&imported, 0);
+    assert!(
+        said.contains("line 1 gives a mark in POSTROUTING, behind the place where IPVS"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_service_of_keepalived_without_a_protocol_is_one_of_udp() {
+    let file = "virtual_server 192.0.2.1 80 {\nreal_server 10.0.0.1 80 {\nTCP_CHECK {\n}\n}\n}\n";
+    let said = said_of(&imported(file), 1);
+    assert!(said.contains("defaulting to UDP"), "{said}");
+}
+
+#[test]
 fn a_checkcommand_of_ldirectord_with_arguments() {
     let file = "virtual=192.0.2.1:443\n\treal=10.0.0.1:443 masq\n\tchecktype=external\n\
                 \tcheckcommand=\"/usr/bin/check -v\"\n";

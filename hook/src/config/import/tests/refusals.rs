@@ -58,6 +58,59 @@ fn unknown_keywords() {
 }
 
 #[test]
+fn words_of_another_checker_and_words_inside_of_inner_blocks() {
+    let checker = |words: &str| {
+        format!("virtual_server fwmark 1 {{\nreal_server 10.0.0.1 80 {{\n{words}\n}}\n}}\n")
+    };
+    for (words, line, word) in [
+        (
+            "TCP_CHECK {\nhelo_name x\n}",
+            4,
+            "\"helo_name\" in TCP_CHECK",
+        ),
+        ("HTTP_GET {\nurl {\npaht /\n}\n}", 5, "\"paht\" in url"),
+        (
+            "SMTP_CHECK {\nhost {\nconect_port 1\n}\n}",
+            5,
+            "\"conect_port\" in host",
+        ),
+        (
+            "BFD_CHECK {\nconnect_port 1\n}",
+            4,
+            "\"connect_port\" in BFD_CHECK",
+        ),
+    ] {
+        refused(checker(words), line, word);
+    }
+    refused(
+        "virtual_server fwmark 1 {\nsorry_server www\n}\n",
+        2,
+        "ADDRESS [PORT]",
+    );
+    refused(
+        "virtual=1\n\tfallback=www gate\n",
+        2,
+        "names are not resolved",
+    );
+    refused(
+        "virtual=1\n\tfallback=127.0.0.1 nat\n",
+        2,
+        "gate, masq or ipip",
+    );
+    refused("virtual=1\n\tfallback6=[::1]\n", 2, "use fallback");
+    refused(
+        "virtual=192.0.2.1:80\n\treal=10.0.0.1 masq\n\tservice=htp\n",
+        3,
+        "service = htp is unknown",
+    );
+    refused(
+        "virtual a {\nactive = 1\nsorry_server = www\n}\n",
+        3,
+        "not an IPv4 address",
+    );
+}
+
+#[test]
 fn every_fault_is_told_in_one_run() {
     let refusals = import(b"service = lvs\na = 1\nb = 2\n", None, None).expect_err("refused");
     assert_eq!(

@@ -137,13 +137,46 @@ fn table(six: bool) -> impl Strategy<Value = Table> {
         .prop_map(|services| services.into_iter().collect())
 }
 
+/// What a file says besides the table.
+#[derive(Clone, Copy, Debug)]
+struct Garnish {
+    /// Whether its services have a sorry server.
+    sorry: bool,
+    /// Which check they have.
+    check: usize,
+}
+
+fn garnish() -> impl Strategy<Value = Garnish> {
+    (any::<bool>(), 0..100_usize).prop_map(|(sorry, check)| Garnish { sorry, check })
+}
+
+/// An address that no server and no VIP has.
+fn sorry(key: &ServiceKey) -> IpAddr {
+    address(key.family(), 250, 1)
+}
+
 #[track_caller]
-fn assert_same(text: &str, format: Format, table: &Table) {
+fn assert_same_and_sorry(text: &str, format: Format, table: &Table, garnish: Garnish) {
+    let config = assert_same(text, format, table);
+    for service in &config.services {
+        let carried = service.sorry_server.map(|sorry| sorry.destination.ip());
+        assert_eq!(
+            carried,
+            garnish.sorry.then(|| sorry(&service.key)),
+            "{text}"
+        );
+    }
+}
+
+#[track_caller]
+fn assert_same(text: &str, format: Format, table: &Table) -> Config {
     let imported = import(text.as_bytes(), Some(format), None)
         .unwrap_or_else(|refusals| panic!("{refusals:?}\n{text}"));
-    let again = export::table(&config(&imported));
+    let config = config(&imported);
+    let again = export::table(&config);
     let (again, table) = (export::ipvsadm::text(&again), export::ipvsadm::text(table));
     assert_eq!(again, table, "{text}\n{}", imported.toml);
+    config
 }
 
 proptest! {
@@ -153,21 +186,56 @@ proptest! {
     }
 
     #[test]
-    fn keepalived(table in table(true)) {
-        assert_same(&in_keepalived(&table), Format::Keepalived, &table);
+    fn keepalived(table in table(true), garnish in garnish()) {
+        let file = in_keepalived(&table, garnish);
+        assert_same_and_sorry(&file, Format::Keepalived, &table, garnish);
     }
 
     #[test]
-    fn ldirectord(table in table(true)) {
-        assert_same(&in_ldirectord(&table), Format::Ldirectord, &table);
+    fn ldirectord(table in table(true), garnish in garnish()) {
+        let file = in_ldirectord(&table, garnish);
+        assert_same_and_sorry(&file, Format::Ldirectord, &table, garnish);
     }
 
     #[test]
-    fn piranha(table in table(false), method in forward()) {
+    fn piranha(table in table(false), method in forward(), garnish in garnish()) {
         let table = as_piranha_can(table, method);
-        assert_same(&in_piranha(&table, method), Format::Piranha, &table);
+        let file = in_piranha(&table, method, garnish);
+        assert_same_and_sorry(&file, Format::Piranha, &table, garnish);
     }
 }
+
+/// Checks in keepalived's words.
+const CHECKERS: [&str; 8] = [
+    "TCP_CHECK {\n connect_timeout 3\n }",
+    "HTTP_GET {\n url {\n path /x\n status_code 200-299\n }\n url {\n path /y\n }\n }",
+    "SSL_GET {\n enable_sni\n url {\n path /ews/healthcheck.htm\n virtualhost mail.example.test\n }\n }",
+    "SMTP_CHECK {\n connect_port 2525\n helo_name lb1\n }",
+    "MISC_CHECK {\n misc_path \"/usr/bin/check -x\"\n misc_dynamic\n }",
+    "DNS_CHECK {\n type SOA\n name example.test\n }",
+    "UDP_CHECK {\n require_reply\n }",
+    "PING_CHECK {\n }",
+];
+
+/// Checks in ldirectord's words.
+const CHECKTYPES: [&str; 8] = [
+    "\tchecktype=connect\n",
+    "\tservice=http\n\trequest=\"/x\"\n\treceive=\"o+k\"\n",
+    "\tservice=https\n\trequest=\"/owa/healthcheck.htm\"\n\tvirtualhost=mail.example.test\n",
+    "\tservice=smtp\n\tcheckport=25\n",
+    "\tservice=imap\n\tlogin=\"x\"\n\tpasswd=\"y\"\n",
+    "\tservice=simpletcp\n\trequest=\"x\"\n\treceive=\"^y\"\n",
+    "\tchecktype=3\n\tservice=nntp\n",
+    "\tchecktype=external\n\tcheckcommand=/usr/bin/check\n",
+];
+
+/// Checks in nanny's words.
+const MONITORS: [&str; 4] = [
+    "",
+    "  send = \"x\\n\"\n  expect = \"y\"\n",
+    "  send_program = \"/usr/bin/check %h\"\n  expect = \"OK\"\n",
+    "  use_regex = 1\n  expect = \"y+\"\n",
+];
 
 fn method(forward: Forward, words: [&'static str; 3]) -> &'static str {
     match forward {
@@ -190,7 +258,7 @@ fn mask(key: &ServiceKey, settings: &ServiceSettings) -> Option<String> {
     })
 }
 
-fn in_keepalived(table: &Table) -> String {
+fn in_keepalived(table: &Table, garnish: Garnish) -> String {
     let mut text = String::from("! every block of a table\n");
     for (key, service) in table {
         let at = match key {
@@ -223,13 +291,17 @@ fn in_keepalived(table: &Table) -> String {
         if service.settings.flags & SCHEDULER_FLAGS[1] != 0 {
             text.push_str("  flag-2\n");
         }
+        if garnish.sorry {
+            let _ = writeln!(text, "  sorry_server {}", sorry(key));
+        }
         for (at, there) in &service.destinations {
             let _ = writeln!(
                 text,
-                "  real_server {} {} {{\n    weight {}\n    TCP_CHECK {{\n      connect_timeout 3\n    }}\n  }}",
+                "  real_server {} {} {{\n    weight {}\n {}\n  }}",
                 at.ip(),
                 at.port(),
-                there.settings.weight
+                there.settings.weight,
+                CHECKERS[garnish.check % CHECKERS.len()]
             );
         }
         text.push_str("}\n");
@@ -237,7 +309,7 @@ fn in_keepalived(table: &Table) -> String {
     text
 }
 
-fn in_ldirectord(table: &Table) -> String {
+fn in_ldirectord(table: &Table, garnish: Garnish) -> String {
     let mut text = String::from("checktimeout=3\n");
     for (key, service) in table {
         let six = if key.family() == Family::V6 { "6" } else { "" };
@@ -267,6 +339,10 @@ fn in_ldirectord(table: &Table) -> String {
         if service.settings.flags & SCHEDULER_FLAGS[1] != 0 {
             text.push_str("\tschedflags=sh-port\n");
         }
+        text.push_str(CHECKTYPES[garnish.check % CHECKTYPES.len()]);
+        if garnish.sorry {
+            let _ = writeln!(text, "\tfallback{six}={} gate", sorry(key));
+        }
         let words = method(forward_of(service), ["masq", "gate", "ipip"]);
         for (at, there) in &service.destinations {
             let _ = writeln!(text, "\treal{six}={at} {words} {}", there.settings.weight);
@@ -287,7 +363,7 @@ fn as_piranha_can(mut table: Table, forward: Forward) -> Table {
     table
 }
 
-fn in_piranha(table: &Table, forward: Forward) -> String {
+fn in_piranha(table: &Table, forward: Forward, garnish: Garnish) -> String {
     let network = method(forward, ["nat", "direct", "tunnel"]);
     let mut text = format!("network = {network}\n");
     for (number, (key, service)) in table.iter().enumerate() {
@@ -314,6 +390,10 @@ fn in_piranha(table: &Table, forward: Forward) -> String {
         }
         if let Some(mask) = mask(key, &service.settings) {
             let _ = writeln!(text, "  pmask = {mask}");
+        }
+        text.push_str(MONITORS[garnish.check % MONITORS.len()]);
+        if garnish.sorry {
+            let _ = writeln!(text, "  sorry_server = {}", sorry(key));
         }
         for (at, there) in &service.destinations {
             let port = if at.port() == 0 {
