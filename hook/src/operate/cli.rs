@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
@@ -48,6 +48,11 @@ struct Arguments {
     config: PathBuf,
     #[command(subcommand)]
     command: Command,
+}
+
+/// The parser, for manual pages and shell completions.
+pub fn command() -> clap::Command {
+    <Arguments as clap::CommandFactory>::command()
 }
 
 #[derive(Debug, Subcommand)]
@@ -319,7 +324,7 @@ fn show_why(config: &Config, server: &str) -> Result<ExitCode> {
     };
     let path = config.director.state_dir.join("events.jsonl");
     let records = events::read(&path).with_context(|| format!("reading {}", path.display()))?;
-    match why::page(config, server, reply.as_ref(), &records) {
+    match why::page(config, server, reply.as_ref(), &records, SystemTime::now()) {
         Ok(page) => {
             say(&page)?;
             Ok(ExitCode::SUCCESS)

@@ -19,6 +19,9 @@ pub const WEIGHT: &str = "weight";
 /// The key of a file in the maintenance folder, and of whether it is there.
 pub const FILE: &str = "file";
 
+/// The key of findings that move no weight and have to be looked at all the same.
+pub const ADVISORIES: &str = "advisories";
+
 /// Everything that `why` shows.
 pub fn full(check: &str, verdict: &Verdict) -> Map<String, Value> {
     let mut facts = short(check, verdict);
@@ -31,6 +34,14 @@ pub fn full(check: &str, verdict: &Verdict) -> Map<String, Value> {
     facts.insert("port".to_owned(), json!(verdict.port));
     facts.insert("details".to_owned(), json!(details));
     facts.insert("transcript".to_owned(), json!(transcript));
+    let advisories = verdict.advisories.iter().map(|advisory| {
+        let summary = shared::text::cut(&advisory.summary, LETTERS);
+        json!({ "kind": advisory.kind, "summary": summary })
+    });
+    let advisories: Vec<Value> = advisories.collect();
+    if !advisories.is_empty() {
+        facts.insert(ADVISORIES.to_owned(), json!(advisories));
+    }
     facts
 }
 

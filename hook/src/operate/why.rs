@@ -3,14 +3,17 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::time::SystemTime;
 
 use serde_json::Value;
 
 use super::events::Record;
 use super::evidence::{ORDER, WEIGHT};
 use super::status::{ServerStatus, ServiceStatus, Status, WishStatus};
+use super::timestamp::rfc3339;
 use crate::config::{Config, ServerId};
 
+mod found;
 mod words;
 
 /// What decides a server's weight in a service, in the order of what counts.
@@ -53,7 +56,7 @@ struct Finding {
     since: Option<String>,
 }
 
-/// The page on one server. `reply` is the running director's answer, if one runs.
+/// The page on one server at `now`. `reply` is the running director's answer, if one runs.
 ///
 /// # Errors
 /// There is no such server in the configuration.
@@ -62,6 +65,7 @@ pub fn page(
     server: &str,
     reply: Option<&Value>,
     records: &[Record],
+    now: SystemTime,
 ) -> Result<String, String> {
     let Some(id) = config.server_named(server) else {
         let names = config.servers.iter().map(|server| server.name.as_str());
@@ -81,28 +85,42 @@ pub fn page(
         None => from_journal(config, id, records, &about),
     };
     let findings = findings(reply.map(|reply| &reply["checks"]), &about);
-    let mut page = header(config, id, status.is_some(), records);
+    let mut page = header(config, id, status.is_some(), records, now);
     for place in &places {
         service_words(config, id, place, &findings, &mut page);
     }
     if places.is_empty() {
         page.push_str("\nIt is in no service.\n");
     }
-    checks_words(&findings, &mut page);
-    history_words(&about, &mut page);
+    found::checks(&findings, &mut page);
+    found::history(&about, &mut page);
+    let _ = writeln!(
+        page,
+        "\nRules, the first that holds decides: {}",
+        words::ORDER
+    );
     Ok(page)
 }
 
-fn header(config: &Config, id: ServerId, runs: bool, records: &[Record]) -> String {
+fn header(
+    config: &Config,
+    id: ServerId,
+    runs: bool,
+    records: &[Record],
+    now: SystemTime,
+) -> String {
     let server = &config.servers[id.0];
     let mut text = format!("{} ({})", server.name, server.address);
     match (runs, records.last()) {
-        (true, _) => text.push_str(", as the running director knows it\n"),
+        (true, _) => {
+            let now = found::time(&rfc3339(now));
+            let _ = writeln!(text, ", as the running director knows it at {now}");
+        }
         (false, Some(last)) => {
             let _ = writeln!(
                 text,
                 ", from the journal alone: no director runs; the last event is of {}",
-                last.ts
+                found::time(&last.ts)
             );
         }
         (false, None) => text.push_str(": no director runs, and the journal is empty\n"),
@@ -285,7 +303,9 @@ fn service_words(
         let _ = writeln!(
             page,
             "  {} since {}: {}",
-            place.health, turned.ts, turned.reason
+            place.health,
+            found::time(&turned.ts),
+            found::reason(turned, findings)
         );
     }
     let rule = rule(place);
@@ -297,9 +317,13 @@ fn service_words(
         service: &place.service,
         rise_factor: place.rise_factor,
         against: &against,
+        turned_by: place
+            .turned
+            .as_ref()
+            .and_then(found::check_of)
+            .map(|(check, _)| check),
     };
     let _ = writeln!(page, "  Decided by: {}", told.rule(rule));
-    let _ = writeln!(page, "  Order: {}", words::ORDER);
     let _ = writeln!(page, "  To change it: {}", told.change(rule));
     for advice in told.advice(rule, findings_kinds(findings)) {
         let _ = writeln!(page, "  What to do: {advice}");
@@ -317,71 +341,18 @@ fn findings_conditions(findings: &BTreeMap<String, Finding>) -> Vec<(&str, &str)
         .collect()
 }
 
-/// The kinds of the findings that speak against the server.
+/// The kinds of the findings that somebody has to look at, advisory ones too.
 fn findings_kinds(findings: &BTreeMap<String, Finding>) -> Vec<(&str, &str)> {
-    findings
-        .iter()
-        .filter(|(_, finding)| matches!(text(finding, "condition"), "failed" | "maintenance"))
-        .map(|(check, finding)| (check.as_str(), text(finding, "kind")))
-        .collect()
-}
-
-fn checks_words(findings: &BTreeMap<String, Finding>, page: &mut String) {
-    page.push_str("\nWhat was found\n");
-    if findings.is_empty() {
-        page.push_str("  nothing: no check has answered yet\n");
-    }
-    // What is ill comes first, and only its conversation is of interest.
-    let (healthy, ill): (Vec<_>, Vec<_>) = findings
-        .iter()
-        .partition(|(_, finding)| text(finding, "condition") == "healthy");
-    for (check, finding) in ill {
-        finding_words(check, finding, page);
-        lines_words(finding, "transcript", "    | ", page);
-    }
-    for (check, finding) in healthy {
-        finding_words(check, finding, page);
-    }
-}
-
-fn finding_words(check: &str, finding: &Finding, page: &mut String) {
-    let since = match &finding.since {
-        Some(since) => format!(", since {since}"),
-        None => String::new(),
+    let kinds = |(check, finding)| {
+        let (check, finding): (&'_ String, &'_ Finding) = (check, finding);
+        let own = (text(finding, "condition") != "healthy").then(|| text(finding, "kind"));
+        let advisory = found::advisories(finding).map(|(kind, _)| kind);
+        own.into_iter()
+            .chain(advisory)
+            .map(|kind| (check.as_str(), kind))
+            .collect::<Vec<_>>()
     };
-    let age = match finding.facts["age_ms"].as_u64() {
-        Some(age) => format!(", asked {} s ago", age / 1000),
-        None => String::new(),
-    };
-    let _ = writeln!(
-        page,
-        "  {check}: {} ({}){since}{age}\n    {}",
-        text(finding, "condition"),
-        text(finding, "kind"),
-        text(finding, "summary")
-    );
-    lines_words(finding, "details", "    ", page);
-}
-
-fn lines_words(finding: &Finding, key: &str, before: &str, page: &mut String) {
-    for line in finding.facts[key].as_array().into_iter().flatten() {
-        let _ = writeln!(page, "{before}{}", line.as_str().unwrap_or(""));
-    }
-}
-
-fn history_words(about: &[&Record], page: &mut String) {
-    const LAST: usize = 10;
-    let told: Vec<&&Record> = about
-        .iter()
-        .filter(|record| record.event != "reading")
-        .collect();
-    if told.is_empty() {
-        return;
-    }
-    let _ = writeln!(page, "\nWhat happened (the last {LAST} events)");
-    for record in told.iter().skip(told.len().saturating_sub(LAST)) {
-        let _ = writeln!(page, "  {}", record.page());
-    }
+    findings.iter().flat_map(kinds).collect()
 }
 
 #[cfg(test)]

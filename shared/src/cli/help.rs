@@ -20,7 +20,7 @@ const COMMON_USAGE: &str = "         [-t SEC[:STATE]] [-w RANGE] [-c RANGE] [--e
 const SET_BY_HAND: &str = "WHAT IT DOES";
 
 /// What the help of every plugin ends with.
-const HOSTS: &str = include_str!("hosts.txt");
+pub const HOSTS: &str = include_str!("hosts.txt");
 
 /// The parser of `P` with the texts of this module.
 pub(super) fn command<P: Plugin>() -> Command {

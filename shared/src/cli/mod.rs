@@ -26,6 +26,7 @@ use asker::Asker;
 
 pub use arguments::read as read_file;
 pub use assistant::{PROGRAM as ASSISTANT, Request, assist};
+pub use help::HOSTS;
 pub use options::{Common, Server, Timeout};
 
 /// How long after the end of its time a check that hangs is ended from outside its own code.

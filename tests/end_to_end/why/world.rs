@@ -79,6 +79,14 @@ impl World {
         });
     }
 
+    /// Waits until a check has an advisory finding of this kind on ex1, which serves all the same.
+    pub(crate) fn until_advised(&self, check: &str, kind: &str) {
+        self.until(&format!("{check} advises {kind}"), |status| {
+            let ex1 = &status["services"][0]["servers"][0];
+            ex1["checks"][check]["advisories"][0]["kind"] == kind && ex1["health"] == "up"
+        });
+    }
+
     fn until(&self, what: &str, seen: impl Fn(&Value) -> bool) {
         let begun = Instant::now();
         loop {

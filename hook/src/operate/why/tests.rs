@@ -1,4 +1,5 @@
 use std::path::Path;
+use std::time::UNIX_EPOCH;
 
 use serde_json::json;
 
@@ -33,7 +34,7 @@ fn verdict(seq: u64, condition: &str, kind: &str) -> Record {
 
 #[track_caller]
 fn assert_page(records: &[Record], words: &[&str]) -> String {
-    let page = page(&config(), "ex1", None, records).expect("a page");
+    let page = page(&config(), "ex1", None, records, UNIX_EPOCH).expect("a page");
     for word in words {
         assert!(page.contains(word), "missing {word:?} in:\n{page}");
     }
@@ -50,15 +51,15 @@ fn a_server_that_is_down_is_explained_from_the_journal_alone() {
     assert_page(
         &records,
         &[
-            "from the journal alone: no director runs; the last event is of 2026-11-23T02:00:03",
+            "from the journal alone: no director runs; the last event is of 2026-11-23 02:00:03 UTC",
             "In service exchange: down, weight wanted 0",
-            "down since 2026-11-23T02:00:02.000Z: because of server_down",
+            "down since 2026-11-23 02:00:02 UTC: because of server_down",
             "Decided by: down: check rdp failed 3 times in a row (fall = 3)",
-            "disable > drain > down or maintenance > weight wish > slow start > configured weight",
-            "To change it: its checks must succeed 2 times in a row (rise = 2)",
+            "To change it: check rdp must succeed 2 times in a row (rise = 2)",
             "What to do: [rdp] the service hangs although its port accepts: restart it",
-            "rdp: failed (silent), since 2026-11-23T02:00:01.000Z",
+            "rdp: failed (silent), since 2026-11-23 02:00:01 UTC",
             "    | received: nothing",
+            "disable > drain > down or maintenance > weight wish > slow start > configured weight",
         ],
     );
 }
@@ -158,7 +159,7 @@ fn the_first_rule_that_matches_is_named() {
 
 #[test]
 fn an_unknown_name_is_corrected() {
-    let refusal = page(&config(), "exx1", None, &[]).expect_err("unknown");
+    let refusal = page(&config(), "exx1", None, &[], UNIX_EPOCH).expect_err("unknown");
     assert!(refusal.contains("did you mean ex1?"), "{refusal}");
     assert_page(
         &[],
@@ -190,4 +191,42 @@ fn every_kind_of_finding_has_its_advice() {
         ];
         assert_page(&records, &[advice, &format!("it is {kind}")]);
     }
+}
+
+#[test]
+fn what_was_found_is_said_once() {
+    let summary = "it is silent";
+    let down = Record {
+        reason: format!("check rdp: {summary}"),
+        ..record(2, "server_down", json!({}))
+    };
+    let page = assert_page(
+        &[verdict(1, "failed", "silent"), down],
+        &[
+            "down since 2026-11-23 02:00:02 UTC: by check rdp, see what was found",
+            "2026-11-23 02:00:01 UTC check rdp: failed (silent)",
+            "2026-11-23 02:00:02 UTC exchange: down, by check rdp",
+        ],
+    );
+    assert_eq!(page.matches(summary).count(), 1, "{page}");
+}
+
+#[test]
+fn an_advisory_finding_is_shown_though_the_server_serves() {
+    let facts = json!({
+        "check": "rdp", "condition": "healthy", "kind": "ok", "summary": "it answers",
+        "details": ["the certificate expired"], "transcript": ["sent 03"],
+        "advisories": [{ "kind": "certificate", "summary": "the certificate expired" }],
+    });
+    assert_page(
+        &[
+            record(1, "verdict", facts),
+            record(2, "server_up", json!({})),
+        ],
+        &[
+            "Decided by: the configured weight 1: no check that counts speaks against it",
+            "What to do: [rdp] renew or correct the certificate",
+            "    it answers\n    but the certificate expired\n",
+        ],
+    );
 }

@@ -41,6 +41,8 @@ pub(super) struct Told<'a> {
     pub(super) service: &'a str,
     pub(super) rise_factor: u32,
     pub(super) against: &'a [Against],
+    /// The check that changed its health last.
+    pub(super) turned_by: Option<&'a str>,
 }
 
 impl Told<'_> {
@@ -59,8 +61,8 @@ impl Told<'_> {
                 Some(by) => format!("down: {by}"),
                 None => "down: every check is healthy again, but not often enough yet".to_owned(),
             },
-            Rule::Maintenance => "maintenance: the server itself says that it is drained or \
-                                  inactive"
+            Rule::Maintenance => "maintenance: the server says, or shows by a closed health page, \
+                                  that it is drained or inactive"
                 .to_owned(),
             Rule::NotJudged => "not judged yet: a server joins once its checks have answered; one \
                                 that was found serving goes on until then"
@@ -73,14 +75,15 @@ impl Told<'_> {
             }
             Rule::Ramping => "slow start: it is on its way to its whole weight".to_owned(),
             Rule::Configured => format!(
-                "the configured weight {}: every check that counts finds it healthy",
+                "the configured weight {}: no check that counts speaks against it",
                 self.nominal
             ),
         }
     }
 
     fn decided_by(&self) -> Option<String> {
-        let first = self.against.first()?;
+        let by = |one: &&Against| Some(one.check.as_str()) == self.turned_by;
+        let first = self.against.iter().find(by).or(self.against.first())?;
         let times = match first.fall {
             1 => "failed".to_owned(),
             fall => format!("failed {fall} times in a row (fall = {fall})"),
@@ -100,12 +103,13 @@ impl Told<'_> {
                  again then"
             ),
             Rule::Kept => format!(
-                "some server of {} must answer {} well; that ends it",
+                "some server of {} must answer well {}; that ends it",
                 self.service,
                 self.successes()
             ),
             Rule::Down | Rule::Maintenance | Rule::NotJudged => format!(
-                "its checks must succeed {}; where nobody serves, one success is enough",
+                "{} must succeed {}; where nobody serves, one success is enough",
+                self.those_against(),
                 self.successes()
             ),
             Rule::Wished(_) => format!(
@@ -116,6 +120,15 @@ impl Told<'_> {
             Rule::Configured => format!(
                 "a failure of a check, as often as `fall` says; or governess drain {server}"
             ),
+        }
+    }
+
+    fn those_against(&self) -> String {
+        let names: Vec<&str> = self.against.iter().map(|one| one.check.as_str()).collect();
+        match names.as_slice() {
+            [] => "its checks".to_owned(),
+            [one] => format!("check {one}"),
+            several => format!("checks {}", several.join(" and ")),
         }
     }
 
@@ -143,10 +156,7 @@ impl Told<'_> {
         {
             return vec!["nothing".to_owned()];
         }
-        let mut advice: Vec<String> = against
-            .iter()
-            .map(|(check, kind)| format!("[{check}] {}", by_kind(kind)))
-            .collect();
+        let mut advice = by_advice(&against);
         if rule == Rule::Kept {
             advice.push(
                 "look at this director first: its network, its resolver, its checks' settings"
@@ -165,29 +175,55 @@ impl Told<'_> {
     }
 }
 
+/// One line an advice, with the checks that it is for.
+fn by_advice(found: &[(&str, &str)]) -> Vec<String> {
+    let mut lines: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (check, kind) in found {
+        let advice = by_kind(kind);
+        match lines.iter_mut().find(|(known, _)| *known == advice) {
+            Some((_, checks)) => checks.push(check),
+            None => lines.push((advice, vec![check])),
+        }
+    }
+    let line = |(advice, checks): (&str, Vec<&str>)| format!("[{}] {advice}", checks.join(", "));
+    lines.into_iter().map(line).collect()
+}
+
 /// The first thing to look at for each kind of finding.
 fn by_kind(kind: &str) -> &'static str {
     match kind {
-        "tcp_refused" => "start the service on the server; nothing listens on that port",
+        "tcp_refused" => {
+            "start the service on the server, if it is on: nothing listens on that port"
+        }
         "tcp_timeout" => "is the server on, is its network up, does a firewall drop the port?",
         "tcp_unreachable" => "look at the server's link, address and route",
         "tcp_reset" => "the service drops new connections: restart it, or look at its limits",
         "silent" => "the service hangs although its port accepts: restart it",
         "closed_early" => "the service closes at once: look at its own log",
         "not_the_protocol" | "malformed" => "something else listens on that port, or it is broken",
-        "refused_by_server" => "the server refuses by itself: read its answer above",
+        "refused_by_server" => "the server refuses by itself: do what its answer below asks for",
         "tls_failed" => "look at the server's TLS settings and certificate",
         "certificate" => "renew or correct the certificate",
         "skew" => "correct the server's clock (w32tm /resync)",
         "insecure" => "the server lets in less security than is required: correct its settings",
-        "maintenance" => "if the maintenance is over, set the server's component active again",
+        "maintenance" => {
+            "nothing, if somebody works on it; if that is over: Set-ServerComponentState … -State \
+             Active, for HubTransport with a restart of MSExchangeTransport"
+        }
+        "offline" => {
+            "nothing, if somebody works on it; if that is over: Set-ServerComponentState … -State \
+             Active; else see the log of Managed Availability"
+        }
+        "http_status" => "start what the finding below names, then read the server's event log",
+        "starttls_injection" => {
+            "take the server out until it is known who writes into its connections: a proxy, a \
+             firewall, an attacker"
+        }
         "back_pressure" => "free disk or memory on the server",
         "limit" => "a limit of the server was reached: look at its connections",
-        "capability_missing" | "content" | "http_status" | "offline" => {
-            "look at the server's application and its log"
-        }
+        "capability_missing" | "content" => "look at the server's application and its log",
         "wrong_server" => "another server answers at this address: correct address or name",
-        "external" => "the external program says so: read its words above",
+        "external" => "the external program says so: read its words below",
         "usage" | "resolve" | "resources" | "own_stall" | "internal" => {
             "that is this director's own trouble, not the server's"
         }

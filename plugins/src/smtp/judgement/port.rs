@@ -213,9 +213,8 @@ fn transcript(evidence: &Evidence) -> Vec<String> {
         }
         let reply = &exchange.reply;
         let lines = reply.lines.iter().take(lines_most);
-        transcript.extend(
-            lines.map(|line| format!("received {} {}", reply.code, quoted(line, line_most))),
-        );
+        let lines: Vec<String> = lines.map(|line| quoted(line, line_most)).collect();
+        transcript.push(format!("received {} {}", reply.code, lines.join(", ")));
     }
     if let Some(Trouble::Broken(broken)) = &evidence.trouble {
         let rest = quoted(&broken.received, line_most);

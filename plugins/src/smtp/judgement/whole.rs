@@ -30,12 +30,29 @@ pub fn combine(name: &str, options: &Options, ports: &[PortVerdict]) -> Verdict 
         let facts = port.facts.iter();
         let named = facts.map(|(name, value)| (format!("{}_{name}", port.port), value.clone()));
         verdict.facts.extend(named);
-        let lines = port.transcript.iter();
-        let lines = lines.map(|line| format!("port {}: {line}", port.port));
-        verdict.transcript.extend(lines);
     }
+    verdict.transcript = transcript(ports);
     verdict.facts.extend(server_name(ports));
     verdict
+}
+
+/// The conversations that something is wrong with, the worst first; all if nothing is.
+fn transcript(ports: &[PortVerdict]) -> Vec<String> {
+    let condition = |port: &&PortVerdict| port.finding.condition;
+    let mut told: Vec<&PortVerdict> = ports.iter().collect();
+    if told
+        .iter()
+        .any(|port| condition(port) != Condition::Healthy)
+    {
+        told.retain(|port| condition(port) != Condition::Healthy);
+    }
+    told.sort_by_key(|port| std::cmp::Reverse(condition(port)));
+    let lines = |port: &PortVerdict| {
+        let number = port.port;
+        let lines = port.transcript.clone().into_iter();
+        lines.map(move |line| format!("port {number}: {line}"))
+    };
+    told.into_iter().flat_map(lines).collect()
 }
 
 fn worst(ports: &[PortVerdict]) -> Finding {

@@ -1,15 +1,16 @@
 //! What the evidence says about the server: pure.
 
+mod transcript;
 mod upper;
 
 use shared::dial::Target;
 use shared::perfdata::Value;
-use shared::text::{hex, quoted, spoken};
+use shared::text::{quoted, spoken};
 use shared::threshold::Thresholds;
 use shared::verdict::{Advice, Advisory, Condition, Finding, Kind, Verdict};
 
 use super::conversation::{Ending, Evidence, Outcome};
-use super::wire::{CONNECTION_REQUEST, Reply, Wrong};
+use super::wire::{Reply, Wrong};
 use super::{NAME, Options, Require};
 
 /// How many bytes of a stranger's answer are quoted.
@@ -47,10 +48,7 @@ pub fn judge(target: &Target, options: &Options, evidence: &Evidence) -> Verdict
     verdict.facts.extend(upper.facts);
     verdict.advisories.extend(upper.advisories);
     if evidence.connect.is_some() {
-        verdict.transcript = vec![
-            format!("sent {}", hex(&CONNECTION_REQUEST, TRANSCRIBED)),
-            format!("received {}", hex(&evidence.received, TRANSCRIBED)),
-        ];
+        verdict.transcript = transcript::below(evidence);
         verdict.transcript.extend(upper.transcript);
     }
     verdict
