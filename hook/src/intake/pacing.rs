@@ -25,6 +25,7 @@ pub(super) struct Pacing {
 struct Asked {
     at: Moment,
     found: Finding,
+    transcript: Vec<String>,
 }
 
 impl Pacing {
@@ -42,8 +43,12 @@ impl Pacing {
     pub(super) fn settle(&mut self, ports: &mut [PortVerdict], now: Moment) {
         for port in ports {
             if port.asked_mail {
-                let found = port.finding.clone();
-                self.asked.insert(port.port, Asked { at: now, found });
+                let asked = Asked {
+                    at: now,
+                    found: port.finding.clone(),
+                    transcript: port.transcript.clone(),
+                };
+                self.asked.insert(port.port, asked);
                 continue;
             }
             let works = matches!(
@@ -51,7 +56,12 @@ impl Pacing {
                 Condition::Healthy | Condition::Degraded
             );
             if let (true, Some(asked)) = (works, self.asked.get(&port.port)) {
-                port.finding = still_standing(asked, &port.finding, now);
+                let standing = still_standing(asked, &port.finding, now);
+                if standing != port.finding {
+                    // The conversation that shows it, not one that went well for want of MAIL.
+                    port.transcript.clone_from(&asked.transcript);
+                }
+                port.finding = standing;
             }
         }
     }
@@ -139,6 +149,19 @@ mod tests {
         assert_eq!(in_between(pressure.0, pressure.1), pressure);
         let well = (Condition::Healthy, Kind::Ok);
         assert_eq!(in_between(well.0, well.1), well);
+    }
+
+    #[test]
+    fn the_conversation_that_shows_it_stands_too() {
+        let mut pacing = Pacing::default();
+        let mut first = port(true, Condition::Maintenance, Kind::Maintenance);
+        first.transcript = vec!["received 421".to_owned()];
+        pacing.settle(&mut [first], at(0));
+        let mut later = port(false, Condition::Healthy, Kind::Ok);
+        later.transcript = vec!["received 221".to_owned()];
+        let mut later = [later];
+        pacing.settle(&mut later, at(5));
+        assert_eq!(later[0].transcript, ["received 421"]);
     }
 
     #[test]

@@ -11,7 +11,9 @@ const REST: &str = include_str!("../governess.8.rest");
 pub(crate) fn page() -> Page {
     let command = hook::operate::cli::command();
     let about = command.get_about().map(ToString::to_string);
-    let mut source = title("governess", 8, &about.unwrap_or_default());
+    let about = about.unwrap_or_default();
+    let about = about.strip_prefix("governess: ").unwrap_or(&about);
+    let mut source = title("governess", 8, about);
     source += &heading("SH", "SYNOPSIS");
     source += &escaped("governess [-c FILE] COMMAND");
     source.push('\n');
@@ -40,6 +42,6 @@ fn described(before: &str, command: &Command) -> String {
     if let Some(about) = about {
         source += &paragraph(&about.to_string());
     }
-    source += &options(command);
+    source += &options(&command.clone().disable_help_flag(true));
     source + &commands(&called, command)
 }

@@ -8,8 +8,9 @@ pub(crate) fn title(name: &str, section: u8, about: &str) -> String {
     let version = env!("CARGO_PKG_VERSION");
     let upper = name.to_uppercase();
     let about = escaped(about.trim_end_matches('.'));
+    // The text of options has apostrophes as \*(Aq.
     format!(
-        ".TH {upper} {section} \"\" \"governess {version}\" \"governess\"\n.SH NAME\n{} \\- {about}\n",
+        ".ie \\n(.g .ds Aq \\(aq\n.el .ds Aq '\n.TH {upper} {section} \"\" \"governess {version}\" \"governess\"\n.SH NAME\n{} \\- {about}\n",
         escaped(name)
     )
 }
@@ -44,9 +45,7 @@ pub(crate) fn options(command: &Command) -> String {
     // Writing to memory cannot fail.
     let _ = man.render_options_section(&mut source);
     let source = String::from_utf8_lossy(&source);
-    let behind = source
-        .split_once("\n")
-        .filter(|(first, _)| first.starts_with(".SH"));
+    let behind = source.split_once(".SH OPTIONS\n");
     behind.map_or("", |(_, rest)| rest).to_owned()
 }
 

@@ -29,7 +29,7 @@ fn long_options(command: &Command) -> BTreeSet<String> {
         .filter(|line| line.trim_start().starts_with('-'))
         .flat_map(|line| line.split([' ', ',', '=', '[']))
         .filter(|word| word.starts_with("--") && word.len() > 2)
-        .map(str::to_owned)
+        .map(|word| word.trim_end_matches('.').to_owned())
         .collect();
     let below = command.get_subcommands().filter(|one| !one.is_hide_set());
     options.extend(below.flat_map(long_options).collect::<Vec<_>>());
@@ -42,6 +42,15 @@ fn every_program_has_its_page_with_every_option_of_its_help() {
         let name = command.get_name();
         let section = if name == "governess" { 8 } else { 1 };
         let page = source_of(&format!("{name}.{section}"));
+        let page = match section {
+            // Options with a heading of their own follow in sections of their own.
+            1 => page
+                .split(".SH \"WHAT IT DOES\"")
+                .next()
+                .unwrap_or_default()
+                .to_owned(),
+            _ => page,
+        };
         let options = long_options(&command);
         assert!(options.len() > 3, "{name}: {options:?}");
         for option in options {

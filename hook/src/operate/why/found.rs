@@ -26,9 +26,12 @@ fn readable(text: &str) -> String {
 
 /// Why something happened; what stands under "What was found" is not said twice.
 pub(super) fn reason(record: &Record, findings: &BTreeMap<String, Finding>) -> String {
+    let out = matches!(record.event.as_str(), "server_down" | "server_maintenance");
     let told = check_of(record).filter(|(check, summary)| {
-        let finding = findings.get(*check);
-        finding.is_some_and(|finding| text(finding, "summary") == *summary)
+        findings.get(*check).is_some_and(|finding| {
+            let still = !matches!(text(finding, "condition"), "healthy" | "degraded");
+            text(finding, "summary") == *summary || (out && still)
+        })
     });
     match told {
         Some((check, _)) => format!("by check {check}, see what was found"),

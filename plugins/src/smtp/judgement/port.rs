@@ -36,7 +36,8 @@ pub struct PortVerdict {
     /// Remarks that change no verdict.
     pub(super) remarks: Vec<String>,
     pub(super) facts: Vec<(String, String)>,
-    pub(super) transcript: Vec<String>,
+    /// What was sent and received, a line each.
+    pub transcript: Vec<String>,
 }
 
 impl PortVerdict {
