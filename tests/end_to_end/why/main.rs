@@ -154,7 +154,7 @@ fn s6_something_is_slipped_into_starttls() {
         "S6: plain text slipped in behind STARTTLS on 587",
         &world,
         &[
-            "What to do: [mail] take the server out until it is known who writes into",
+            "What to do: [mail] find out who writes into its connections",
             "port 587: plaintext came from 127.81.8.1:587 where TLS was to begin",
             "| port 587: sent STARTTLS",
         ],

@@ -177,6 +177,7 @@ fn happened(record: &Record) -> String {
         ("server_maintenance", Some((check, _))) => {
             format!("{about}in maintenance, by check {check}")
         }
+        ("step", _) => format!("{about}{}", readable(&record.reason)),
         (event, _) => format!(
             "{about}{}: {}",
             event.replace('_', " "),

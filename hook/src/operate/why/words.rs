@@ -216,8 +216,8 @@ fn by_kind(kind: &str) -> &'static str {
         }
         "http_status" => "start what the finding below names, then read the server's event log",
         "starttls_injection" => {
-            "take the server out until it is known who writes into its connections: a proxy, a \
-             firewall, an attacker"
+            "find out who writes into its connections: a proxy, a firewall, an attacker; leave it \
+             out until then"
         }
         "back_pressure" => "free disk or memory on the server",
         "limit" => "a limit of the server was reached: look at its connections",
