@@ -312,14 +312,17 @@ fn settle_checks(service: &mut Service, told: &mut Told) {
     }
 }
 
+/// Below this `verify` refuses a slow start.
+pub(super) const LEAST_FOR_SLOW_START: u32 = 8;
+
 /// A ramp needs weights that have steps.
 fn settle_slow_start(service: &mut Service, told: &mut Told) {
-    const LEAST: u32 = 8;
-    let light = service.members.iter().find(|member| member.weight < LEAST);
+    let light = |member: &&Member| member.weight < LEAST_FOR_SLOW_START;
+    let light = service.members.iter().find(light);
     if let (Some(length), Some(light)) = (service.slow_start, light) {
         let words = format!(
-            "slow start is NOT carried over: server {} has weight {}, and slow_start needs {LEAST} \
-             or more; multiply all weights of the service and add slow_start = \"{}s\"",
+            "slow start is NOT carried over: server {} has weight {}, and slow_start needs \
+             {LEAST_FOR_SLOW_START} or more; multiply all weights of the service and add slow_start = \"{}s\"",
             light.address,
             light.weight,
             length.div_ceil(1000)

@@ -6,7 +6,7 @@ use super::lexer::{self, Statement, Statements};
 use super::monitor::{self, Monitor};
 use super::real::{self, Real};
 use crate::config::OnFailure;
-use crate::config::import::draft::{Member, Service, Sorry, Vip};
+use crate::config::import::draft::{LEAST_FOR_SLOW_START, Member, Service, Sorry, Vip};
 use crate::config::import::ports;
 use crate::config::import::told::Told;
 use crate::table::{Family, Forward, Protocol, ServiceKey};
@@ -320,7 +320,12 @@ fn slow_start(members: &[Member], interval: u64) -> Option<u64> {
 
 fn note_slow_start(service: &Service, told: &mut Told) {
     let heaviest = service.members.iter().map(|member| member.weight).max();
-    if let (Some(length), Some(heaviest)) = (service.slow_start, heaviest) {
+    // Of weights that are too light for it the rest of the importer tells.
+    let light = service
+        .members
+        .iter()
+        .any(|member| member.weight < LEAST_FOR_SLOW_START);
+    if let (Some(length), Some(heaviest), false) = (service.slow_start, heaviest, light) {
         let words = format!(
             "nanny took a server that came back from weight {} to {heaviest} in about {} s, doubling \
              it; slow_start takes as long, in ten equal steps, and leaves it out for the first \

@@ -135,6 +135,7 @@ fn nannys_slow_start() {
     let (imported, config) = one_service(&lvs_cf([100, 7], "timeout = 6"));
     assert_eq!(config.services[0].slow_start, None);
     assert!(said_of(&imported, 11).contains("slow start is NOT carried over: server 10.0.0.2"));
+    assert!(!said_of(&imported, 1).contains("slow_start"));
 
     let (imported, config) = one_service(&lvs_cf([1, 1], ""));
     assert_eq!(config.services[0].slow_start, None);
