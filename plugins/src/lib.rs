@@ -8,6 +8,10 @@ pub mod ad_dns;
 mod all;
 pub mod director;
 pub mod exchange;
+mod identity;
+mod ntlm;
 pub mod owa;
 pub mod smtp;
 pub mod x224;
+
+pub use identity::Skew;

@@ -8,7 +8,7 @@ use super::NAME;
 use super::judgement::{Examined, listed, name_of, slowness, time, verb, whole};
 use super::part::Part;
 use super::plan::Rule;
-use crate::x224::Skew;
+use crate::Skew;
 
 /// The verdict on a pool: the worst of its servers, or what they do not have in common.
 ///

@@ -6,11 +6,15 @@ use clap::Parser;
 use shared::cli::{Common, Plugin};
 use shared::deadline::Deadline;
 use shared::dial::{Target, resolve};
+use shared::threshold::{Range, Thresholds};
 use shared::tls::DaysLeft;
 use shared::verdict::{Condition, Finding, Kind, Verdict};
 
-use super::options::{EhloName, HostName, NamedPort, Options, Ports, ProxyVersion};
+use super::options::{
+    EhloName, HostName, Identity, NamedPort, Options, Ports, ProxyVersion, Witness,
+};
 use super::{NAME, check};
+use crate::Skew;
 
 /// Checks that an Exchange server takes mail, on each of its ports.
 #[derive(Debug, Parser)]
@@ -33,6 +37,21 @@ pub struct Arguments {
     /// Warn, or be critical, when a certificate has fewer days left
     #[arg(long, value_name = "WARN[,CRIT]")]
     certificate: Option<DaysLeft>,
+    /// Ask for the NTLM challenge where mail from strangers is taken and NTLM is offered: the
+    /// server's name, domain, build and clock; nobody logs on and no password is needed
+    #[arg(long)]
+    ntlm: bool,
+    /// The name that the server must give: in the NTLM challenge with --ntlm, else in its greeting
+    #[arg(long, value_name = "NAME")]
+    expect_name: Option<String>,
+    /// Warn when the server's clock differs by more seconds (default 60 with --ntlm); without
+    /// --ntlm the clock is the one of its greeting
+    #[arg(long, value_name = "RANGE")]
+    skew_warning: Option<Range>,
+    /// Critical when the server's clock differs by more seconds (default 300 with --ntlm, the most
+    /// that Kerberos bears)
+    #[arg(long, value_name = "RANGE")]
+    skew_critical: Option<Range>,
     /// Send a header of the PROXY protocol first, for a server that expects a proxy before it
     #[arg(long, value_name = "VERSION")]
     proxy_protocol: Option<ProxyVersion>,
@@ -73,12 +92,30 @@ impl Arguments {
         Ok((target, options))
     }
 
+    fn identity(&self) -> Identity {
+        let (warning, critical) = (self.skew_warning, self.skew_critical);
+        let named = warning.is_some() || critical.is_some();
+        Identity {
+            witness: match self.ntlm {
+                true => Witness::Challenge,
+                false => Witness::Greeting,
+            },
+            expect_name: self.expect_name.clone(),
+            skew: match (self.ntlm, named) {
+                (true, _) => Some(Skew::named(warning, critical)),
+                (false, true) => Some(Skew(Thresholds { warning, critical })),
+                (false, false) => None,
+            },
+        }
+    }
+
     fn options(&self) -> Result<Options, String> {
         let options = Options {
             ports: Ports::new(&self.port)?,
             ehlo: self.ehlo.clone(),
             sni: self.sni.clone(),
             certificate_days: self.certificate,
+            identity: self.identity(),
             proxy_protocol: self.proxy_protocol,
             time: self.common.thresholds(),
         };

@@ -13,10 +13,13 @@ use tokio::net::TcpStream;
 
 use super::implicit_tls;
 use super::line::{Broken, Exchange, Line, Phase};
-use super::options::{Options, Port, Security};
+use super::ntlm_challenge;
+use super::options::{Options, Port, Security, Witness};
 use super::proxy_protocol;
 use super::wire::Capabilities;
 
+/// How long the answers to AUTH NTLM are waited for, at most: whether mail is taken is known then.
+const AUTH_PATIENCE: Duration = Duration::from_secs(5);
 /// How long the answer to QUIT is waited for where everything else has been said.
 const QUIT_PATIENCE: Duration = Duration::from_secs(2);
 /// The same where something went wrong before.
@@ -121,6 +124,14 @@ impl Evidence {
             .exchange(Phase::Ehlo)
             .or(self.exchange(Phase::EhloOverTls));
         ehlo.map(|exchange| Capabilities::of(&exchange.reply))
+    }
+
+    /// Whether the last EHLO offers NTLM.
+    pub(super) fn offers_ntlm(&self) -> bool {
+        let ehlo = self
+            .exchange(Phase::EhloOverTls)
+            .or(self.exchange(Phase::Ehlo));
+        ehlo.is_some_and(|exchange| Capabilities::of(&exchange.reply).offers("AUTH", "NTLM"))
     }
 }
 
@@ -315,7 +326,31 @@ impl<T: Tls> Call<'_, T> {
             return Ok(());
         }
         self.ask(line, Phase::Mail, "MAIL FROM:<>", 250).await?;
-        self.ask(line, Phase::Rset, "RSET", 250).await
+        self.ask(line, Phase::Rset, "RSET", 250).await?;
+        if self.options.identity.witness == Witness::Challenge && self.evidence.offers_ntlm() {
+            self.ask_for_challenge(line).await;
+        }
+        Ok(())
+    }
+
+    /// Asks for the NTLM challenge. What comes of it does not change whether mail is taken.
+    async fn ask_for_challenge<S: AsyncRead + AsyncWrite + Unpin>(&mut self, line: &mut Line<S>) {
+        let deadline = Deadline::after(self.deadline.remaining().min(AUTH_PATIENCE));
+        let negotiate = ntlm_challenge::negotiate();
+        for (phase, command) in [
+            (Phase::Auth, ntlm_challenge::BEGIN),
+            (Phase::Negotiate, negotiate.as_str()),
+            (Phase::Cancel, ntlm_challenge::CANCEL),
+        ] {
+            let Ok(exchange) = line.command(phase, command, &deadline).await else {
+                return;
+            };
+            let goes_on = exchange.reply.code == 334;
+            self.evidence.exchanges.push(exchange);
+            if !goes_on {
+                return;
+            }
+        }
     }
 
     /// Says QUIT and waits for its answer, whatever happened before. Where EHLO was the last that

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use shared::deadline::{Deadline, Expired};
 use shared::dial::Fault;
@@ -31,6 +31,12 @@ pub(super) enum Phase {
     Mail,
     /// RSET.
     Rset,
+    /// AUTH NTLM, up to the permission to begin.
+    Auth,
+    /// The NTLM negotiate message, which the challenge answers.
+    Negotiate,
+    /// The end of AUTH before anybody has logged on.
+    Cancel,
     /// QUIT.
     Quit,
 }
@@ -45,6 +51,9 @@ impl fmt::Display for Phase {
             Self::EhloOverTls => "answer to EHLO inside TLS",
             Self::Mail => "answer to MAIL FROM",
             Self::Rset => "answer to RSET",
+            Self::Auth => "answer to AUTH",
+            Self::Negotiate => "NTLM challenge",
+            Self::Cancel => "answer to the end of AUTH",
             Self::Quit => "answer to QUIT",
         })
     }
@@ -58,6 +67,8 @@ pub(super) struct Exchange {
     pub(super) sent: String,
     pub(super) reply: Reply,
     pub(super) took: Duration,
+    /// When the reply was whole, by this machine's clock.
+    pub(super) now: SystemTime,
 }
 
 /// Why there is no reply.
@@ -163,6 +174,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
                         sent: String::new(),
                         reply,
                         took: deadline.elapsed().saturating_sub(before),
+                        now: SystemTime::now(),
                     });
                 }
                 Ok(None) => match self.read_more(deadline).await {

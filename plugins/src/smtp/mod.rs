@@ -11,9 +11,11 @@
 mod arguments;
 mod connector;
 mod conversation;
+mod greeting;
 mod implicit_tls;
 mod judgement;
 mod line;
+mod ntlm_challenge;
 mod options;
 mod plain;
 mod proxy_protocol;
@@ -29,7 +31,9 @@ pub use arguments::Arguments;
 pub use connector::Connector;
 pub use conversation::{Depth, Tls, Unshaken};
 pub use judgement::{PortVerdict, combine};
-pub use options::{EhloName, HostName, NamedPort, Options, Port, Ports, ProxyVersion, Security};
+pub use options::{
+    EhloName, HostName, Identity, NamedPort, Options, Port, Ports, ProxyVersion, Security, Witness,
+};
 
 /// The check's name.
 pub const NAME: &str = "exchange_smtp";

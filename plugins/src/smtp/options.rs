@@ -7,6 +7,8 @@ use shared::text::quoted;
 use shared::threshold::Thresholds;
 use shared::tls::{DaysLeft, Expected};
 
+use crate::Skew;
+
 use super::connector::Connector;
 
 /// The most ports of one check. Exchange listens on six.
@@ -24,6 +26,8 @@ pub struct Options {
     pub sni: Option<HostName>,
     /// Advisory: how long the certificate must still be valid.
     pub certificate_days: Option<DaysLeft>,
+    /// Which server must have answered, and how its clock is judged.
+    pub identity: Identity,
     /// The header to send before anything else.
     pub proxy_protocol: Option<ProxyVersion>,
     /// Advisory: how long the slowest port may take, in seconds, the tarpit left aside.
@@ -50,6 +54,27 @@ impl Options {
             _ => None,
         }
     }
+}
+
+/// Which server must have answered, and how its clock is judged.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Identity {
+    /// Who says so.
+    pub witness: Witness,
+    /// The server that must have answered.
+    pub expect_name: Option<String>,
+    /// Advisory: how much its clock may differ; unset, by as much as it likes.
+    pub skew: Option<Skew>,
+}
+
+/// Who says which server has answered, and what its clock shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Witness {
+    /// The greeting, which an administrator can alter.
+    #[default]
+    Greeting,
+    /// The NTLM challenge, which is asked for where NTLM is offered. No credentials are sent.
+    Challenge,
 }
 
 /// One or more ports, each once.

@@ -203,6 +203,14 @@ impl Capabilities {
         self.announced.iter().any(|(name, _)| name == keyword)
     }
 
+    /// Whether a keyword is announced with that parameter, both in capitals.
+    pub fn offers(&self, keyword: &str, parameter: &str) -> bool {
+        self.announced.iter().any(|(name, parameters)| {
+            let mut parameters = parameters.split_ascii_whitespace();
+            name == keyword && parameters.any(|offered| offered.eq_ignore_ascii_case(parameter))
+        })
+    }
+
     /// A keyword that a firewall has overwritten, such as `XXXXXXXA` for `STARTTLS` (the ESMTP
     /// inspection of Cisco's PIX and ASA).
     pub fn overwritten(&self) -> Option<&str> {

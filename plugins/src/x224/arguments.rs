@@ -6,12 +6,13 @@ use clap::{ArgGroup, Parser};
 use shared::cli::{Common, Plugin, Server};
 use shared::deadline::Deadline;
 use shared::dial::Target;
-use shared::threshold::{Range, Thresholds};
+use shared::threshold::Range;
 use shared::tls::{DaysLeft, Expected};
 use shared::verdict::Verdict;
 
-use super::options::{Depth, Options, Require, Skew, Tls};
+use super::options::{Depth, Options, Require, Tls};
 use super::{NAME, PORT, check};
+use crate::Skew;
 
 /// Checks that an RDP server answers, and with what security.
 #[derive(Debug, Parser)]
@@ -90,15 +91,11 @@ impl Arguments {
             certificate_name: expected.and_then(Expected::host).or(named),
             certificate_days: self.certificate,
         };
-        let default = Skew::default();
         match (self.tls, self.nla) {
             (_, true) => Depth::Nla {
                 tls,
                 expect_name: self.expect_name.clone(),
-                skew: Skew(Thresholds {
-                    warning: self.skew_warning.or(default.0.warning),
-                    critical: self.skew_critical.or(default.0.critical),
-                }),
+                skew: Skew::named(self.skew_warning, self.skew_critical),
             },
             (true, false) => Depth::Tls(tls),
             (false, false) => Depth::Confirm,

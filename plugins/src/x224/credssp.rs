@@ -1,7 +1,7 @@
 //! The TSRequest of CredSSP (MS-CSSP section 2.2.1) in DER (ITU-T X.690), as far as the server's
 //! first answer: a token, or an error code.
 
-/// A TSRequest of version 6 with a bare NTLM negotiate message ([`super::ntlm::NEGOTIATE`]);
+/// A TSRequest of version 6 with a bare NTLM negotiate message ([`crate::ntlm::NEGOTIATE`]);
 /// MS-CSSP section 2.2.1 allows that without SPNEGO around it.
 pub const CHALLENGE_REQUEST: [u8; 57] = [
     0x30, 0x37, 0xa0, 0x03, 0x02, 0x01, 0x06, // SEQUENCE, [0] version INTEGER 6
@@ -199,7 +199,7 @@ pub fn status_words(status: u32) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::x224::ntlm::NEGOTIATE;
+    use crate::ntlm::NEGOTIATE;
     use proptest::prelude::*;
 
     /// A TSRequest of version 6 with `fields` behind the version, lengths in the long form.
@@ -245,7 +245,7 @@ mod tests {
         let Ok(Some(Reply::Token(token))) = parse(&bytes) else {
             panic!("{:?}", parse(&bytes));
         };
-        let challenge = crate::x224::ntlm::parse(&token).expect("a challenge");
+        let challenge = crate::ntlm::parse(&token).expect("a challenge");
         assert_eq!(challenge.computer, "VM");
         assert_eq!(challenge.dns_computer, "vm");
         assert_eq!(challenge.dns_forest, "");

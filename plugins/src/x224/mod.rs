@@ -13,7 +13,6 @@ pub mod conversation;
 pub mod credssp;
 mod judgement;
 pub mod nla;
-pub mod ntlm;
 mod options;
 pub mod wire;
 
@@ -23,7 +22,7 @@ use shared::verdict::{Condition, Finding, Kind, Verdict};
 
 pub use arguments::Arguments;
 pub use judgement::judge;
-pub use options::{Depth, Options, Require, Skew, Tls};
+pub use options::{Depth, Options, Require, Tls};
 
 /// The check's name.
 pub const NAME: &str = "x224";

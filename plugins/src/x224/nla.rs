@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
 use super::conversation::{Ending, read_more};
 use super::credssp::{self, CHALLENGE_REQUEST, REPLY_MOST};
-use super::ntlm::{self, Challenge};
+use crate::ntlm::{self, Challenge};
 
 /// What came of asking for a challenge.
 #[derive(Debug)]

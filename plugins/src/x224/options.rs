@@ -3,6 +3,8 @@
 use shared::threshold::Thresholds;
 use shared::tls::{DaysLeft, Expected};
 
+use crate::Skew;
+
 /// What is asked of the server.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Options {
@@ -51,20 +53,6 @@ pub struct Tls {
     pub certificate_name: Option<Expected>,
     /// Advisory: how long the certificate must still be valid.
     pub certificate_days: Option<DaysLeft>,
-}
-
-/// How many seconds the server's clock may differ from ours, whichever is ahead.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Skew(pub Thresholds);
-
-/// Degraded above 60 s; Failed above 300 s, the default of Kerberos (RFC 4120 section 1.6).
-impl Default for Skew {
-    fn default() -> Self {
-        Self(Thresholds {
-            warning: "60".parse().ok(),
-            critical: "300".parse().ok(),
-        })
-    }
 }
 
 /// The least security that a server must choose, from the weakest up.

@@ -78,6 +78,11 @@ const LACKING: (Condition, Kind) = (Degraded, Kind::CapabilityMissing);
 
 pub(crate) const CASES: &[Case] = &[
     case("healthy", Healthy, "25", OK, "takes MAIL FROM"),
+    // Nobody has asked who it is.
+    case("identity", OtherServer, "25", OK, "takes MAIL FROM"),
+    case("identity", NtlmClock, "25", OK, "takes MAIL FROM"),
+    case("identity", NtlmRefused, "25", OK, "takes MAIL FROM"),
+    case("identity", NtlmMalformed, "25", OK, "takes MAIL FROM"),
     case("healthy", Healthy, "25/plain", OK, "without TLS"),
     case(
         "healthy",

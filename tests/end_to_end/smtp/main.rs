@@ -15,6 +15,7 @@ mod catalogue;
 mod conduct;
 mod director;
 mod exchange;
+mod identity;
 mod limits;
 mod modes;
 mod postfix;

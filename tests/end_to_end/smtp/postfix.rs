@@ -24,7 +24,7 @@ struct Service {
     options: &'static str,
 }
 
-const SERVICES: [Service; 11] = [
+const SERVICES: [Service; 12] = [
     Service {
         listen: "127.0.0.1:25",
         options: "",
@@ -67,6 +67,10 @@ const SERVICES: [Service; 11] = [
         options: "-o smtpd_client_connection_count_limit=1",
     },
     Service {
+        listen: "127.0.0.1:1008",
+        options: "-o smtpd_sasl_auth_enable=yes",
+    },
+    Service {
         listen: "127.0.0.1:1007",
         options: "-o smtpd_sender_restrictions=reject -o smtpd_delay_reject=no",
     },
@@ -86,13 +90,14 @@ impl Postfix {
         let path = |name: &str| directory.path().join(name);
         // Its processes give up their privileges and must still reach their files.
         std::fs::set_permissions(directory.path(), PermissionsExt::from_mode(0o755)).unwrap();
-        for folder in ["etc", "queue", "data"] {
+        for folder in ["etc", "etc/sasl", "queue", "data"] {
             std::fs::create_dir(path(folder)).unwrap();
         }
         succeeds(Command::new("chown").arg("postfix").arg(path("data")));
         certificate(directory.path());
         std::fs::write(path("etc/main.cf"), main_cf(directory.path())).unwrap();
         std::fs::write(path("etc/master.cf"), master_cf()).unwrap();
+        std::fs::write(path("etc/sasl/smtpd.conf"), "mech_list: NTLM\n").unwrap();
         let child = Command::new("postfix")
             .arg("-c")
             .arg(path("etc"))
@@ -161,6 +166,7 @@ fn main_cf(directory: &Path) -> String {
          alias_maps =\n\
          mynetworks = 10.0.0.0/8\n\
          smtpd_client_event_limit_exceptions =\n\
+         cyrus_sasl_config_path = {directory}/etc/sasl\n\
          smtpd_tls_security_level = may\n\
          smtpd_tls_cert_file = {directory}/cert.pem\n\
          smtpd_tls_key_file = {directory}/key.pem\n"
@@ -213,7 +219,7 @@ const fn expect(
     }
 }
 
-const EXPECTED: [Expected; 19] = [
+const EXPECTED: [Expected; 21] = [
     expect(
         "25",
         &["-p", "25"],
@@ -339,6 +345,20 @@ const EXPECTED: [Expected; 19] = [
         "failed refused_by_server",
         "null sender",
         &["-f", "a@exch.test"],
+    ),
+    expect(
+        "NTLM challenge of Cyrus SASL, which names nobody",
+        &["-p", "1008", "--ntlm"],
+        "healthy ok",
+        "takes MAIL FROM",
+        &[],
+    ),
+    expect(
+        "the same, another server expected",
+        &["-p", "1008", "--ntlm", "--expect-name", "ex1"],
+        "degraded wrong_server",
+        "its NTLM challenge names no server, expected ex1",
+        &[],
     ),
     expect(
         "nothing listens",

@@ -43,9 +43,14 @@ fn utf16(text: &str) -> Vec<u8> {
     text.encode_utf16().flat_map(u16::to_le_bytes).collect()
 }
 
-/// The challenge of a server of that name in the domain exch.test, whose clock is so many seconds
-/// ahead of ours.
+/// A TSRequest with [`ntlm`].
 pub fn of(computer: &str, ahead: i64) -> Vec<u8> {
+    token(&ntlm(computer, ahead))
+}
+
+/// The NTLM challenge of a server of that name in the domain exch.test, whose clock is so many
+/// seconds ahead of ours.
+pub fn ntlm(computer: &str, ahead: i64) -> Vec<u8> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = now.map_or(0, |now| i64::try_from(now.as_millis()).unwrap_or(0));
     let filetime = (now + ahead * 1000 + FILETIME_AHEAD) * 10_000;
@@ -70,5 +75,5 @@ pub fn of(computer: &str, ahead: i64) -> Vec<u8> {
     message.extend([length, length].concat());
     message.extend([56, 0, 0, 0, 10, 0, 0x63, 0x45, 0, 0, 0, 15]);
     message.extend(info);
-    token(&message)
+    message
 }

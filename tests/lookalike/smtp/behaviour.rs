@@ -72,6 +72,14 @@ pub enum Behaviour {
     MailRefused,
     /// Strangers are refused on any connector.
     MailUnauthenticated,
+    /// It is another server, EX2, that answers.
+    OtherServer,
+    /// The clock in the NTLM challenge is 400 s ahead.
+    NtlmClock,
+    /// AUTH NTLM is announced and refused.
+    NtlmRefused,
+    /// Something else than a challenge answers the NTLM negotiate message.
+    NtlmMalformed,
     /// It vanishes after EHLO: not a word more, and the connection stays.
     HalfOpen,
     /// QUIT is not answered.
@@ -144,6 +152,10 @@ impl Behaviour {
         Self::Ehlo501,
         Self::MailRefused,
         Self::MailUnauthenticated,
+        Self::OtherServer,
+        Self::NtlmClock,
+        Self::NtlmRefused,
+        Self::NtlmMalformed,
         Self::HalfOpen,
         Self::QuitSilent,
         Self::NoStarttls,
@@ -199,6 +211,10 @@ impl Behaviour {
             Self::Ehlo501 => "ehlo_501",
             Self::MailRefused => "mail_refused",
             Self::MailUnauthenticated => "mail_unauthenticated",
+            Self::OtherServer => "other_server",
+            Self::NtlmClock => "ntlm_clock",
+            Self::NtlmRefused => "ntlm_refused",
+            Self::NtlmMalformed => "ntlm_malformed",
             Self::HalfOpen => "half_open",
             Self::QuitSilent => "quit_silent",
             Self::NoStarttls => "no_starttls",

@@ -6,10 +6,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::sleep;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use openssl::ssl::{Ssl, SslStream};
 
 use super::certificate::Certificates;
 use super::{Behaviour, Connector, Delays};
+use crate::rdp::challenge;
+
+/// How an NTLM negotiate message begins in base64: "NTLMSSP\0", type 1.
+const NTLM_NEGOTIATE: &str = "TlRMTVNTUAAB";
 
 /// How long a connection may stay without a word from the client.
 const LONGEST_CONNECTION: Duration = Duration::from_secs(90);
@@ -93,7 +99,7 @@ impl Session {
 
     /// Greets; whether a conversation follows.
     fn greet(&self, stream: &mut (impl Read + Write)) -> io::Result<bool> {
-        let name = &self.name;
+        let name = self.called();
         let banner = format!(
             "220 {name} Microsoft ESMTP MAIL Service ready at Tue, 25 Nov 2025 19:03:49 +0000"
         );
@@ -142,6 +148,14 @@ impl Session {
                 Err(ErrorKind::ConnectionAborted.into())
             }
             None => send(stream, &banner).map(|()| true),
+        }
+    }
+
+    /// The name of the server that answers.
+    fn called(&self) -> String {
+        match self.behaviour {
+            Behaviour::OtherServer => "ex2.exch.test".to_owned(),
+            _ => self.name.to_string(),
         }
     }
 
@@ -203,6 +217,9 @@ impl Session {
             }
             "STARTTLS" if !over_tls => self.starttls(stream),
             "MAIL" => self.mail(stream),
+            "AUTH" => self.auth(stream, command),
+            _ if command.starts_with(NTLM_NEGOTIATE) => self.challenge(stream),
+            "*" => send(stream, "501 5.7.0 Authentication cancelled").map(|()| Next::Go),
             "RSET" | "NOOP" => send(stream, "250 2.0.0 OK").map(|()| Next::Go),
             "QUIT" if self.behaviour == Behaviour::QuitSilent => Ok(Next::Silence),
             "QUIT" => {
@@ -250,6 +267,32 @@ impl Session {
             send(stream, "250-mail.exch.test Hello\r\n250 AUTH PLAIN")?;
         }
         Ok(next)
+    }
+
+    /// AUTH NTLM in the steps of MS-SMTPNTLM section 3.1.5.
+    fn auth(&self, stream: &mut impl Write, command: &str) -> io::Result<Next> {
+        let is_ntlm = command.eq_ignore_ascii_case("AUTH NTLM");
+        let answer = match self.behaviour {
+            Behaviour::NtlmRefused => "504 5.7.4 Unrecognized authentication type",
+            _ if !is_ntlm => "504 5.7.4 Unrecognized authentication type",
+            _ => "334 NTLM supported",
+        };
+        send(stream, answer).map(|()| Next::Go)
+    }
+
+    fn challenge(&self, stream: &mut impl Write) -> io::Result<Next> {
+        let ahead = match self.behaviour {
+            Behaviour::NtlmClock => 400,
+            _ => 0,
+        };
+        let name = self.called();
+        let computer = name.split('.').next().unwrap_or_default();
+        let challenge = challenge::ntlm(&computer.to_ascii_uppercase(), ahead);
+        let line = match self.behaviour {
+            Behaviour::NtlmMalformed => "334 one moment".to_owned(),
+            _ => format!("334 {}", STANDARD.encode(challenge)),
+        };
+        send(stream, &line).map(|()| Next::Go)
     }
 
     fn mail(&self, stream: &mut impl Write) -> io::Result<Next> {

@@ -4,7 +4,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use plugins::x224::{Depth, Options, Require, Skew, Tls};
+use plugins::Skew;
+use plugins::x224::{Depth, Options, Require, Tls};
 use shared::tls::DaysLeft;
 use shared::verdict::Advice;
 use toml::Spanned;

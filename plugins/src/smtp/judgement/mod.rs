@@ -2,6 +2,7 @@
 
 mod capabilities;
 mod certificate;
+mod identity;
 mod port;
 mod reply;
 mod trouble;

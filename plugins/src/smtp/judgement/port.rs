@@ -10,7 +10,7 @@ use super::super::connector::TARPIT;
 use super::super::conversation::{Depth, Evidence, Trouble};
 use super::super::line::{Broken, Phase};
 use super::super::options::Options;
-use super::{capabilities, certificate, reply, trouble};
+use super::{capabilities, certificate, identity, reply, trouble};
 
 /// How many lines of a reply, and bytes of a line, the transcript shows.
 const TRANSCRIBED: (usize, usize) = (24, 200);
@@ -32,6 +32,7 @@ pub struct PortVerdict {
     /// How long it took, the tarpit left aside.
     pub(super) time: Duration,
     pub(super) certificate_days: Option<Value>,
+    pub(super) skew: Option<Value>,
     pub(super) phases: Vec<(&'static str, Duration)>,
     /// Remarks that change no verdict.
     pub(super) remarks: Vec<String>,
@@ -50,6 +51,7 @@ impl PortVerdict {
             advisories: Vec::new(),
             time: Duration::ZERO,
             certificate_days: None,
+            skew: None,
             phases: Vec::new(),
             remarks: Vec::new(),
             facts: Vec::new(),
@@ -60,18 +62,23 @@ impl PortVerdict {
 
 /// Judges one port.
 pub(crate) fn judge_port(options: &Options, evidence: &Evidence) -> PortVerdict {
-    let (advisories, certificate_days) = certificate::judge(options, evidence);
+    let (mut advisories, certificate_days) = certificate::judge(options, evidence);
+    let identity = identity::judge(options, evidence);
+    advisories.extend(identity.advisory);
+    let found = finding(evidence);
     PortVerdict {
         advisories,
+        skew: identity.skew,
         time: evidence.total.saturating_sub(tarpit(evidence)),
         certificate_days,
         phases: phases(evidence),
-        remarks: remarks(evidence),
-        facts: facts(evidence),
+        remarks: [remarks(evidence), identity.unjudged.into_iter().collect()].concat(),
+        facts: [facts(evidence), identity.facts].concat(),
         transcript: transcript(evidence),
         ..PortVerdict::new(
             evidence.port.number,
-            finding(evidence),
+            // Whoever it is that answered: what it said is not of the server that was meant.
+            identity.wrong.filter(|_| answers(&found)).unwrap_or(found),
             asked_mail(evidence),
         )
     }
@@ -133,6 +140,11 @@ fn answered(evidence: &Evidence) -> Finding {
     Finding::new(Condition::Healthy, Kind::Ok, summary)
 }
 
+/// Whether what was found is that the server answers as one that works, or nearly so.
+fn answers(finding: &Finding) -> bool {
+    matches!(finding.condition, Condition::Healthy | Condition::Degraded)
+}
+
 fn asked_mail(evidence: &Evidence) -> bool {
     let unanswered = matches!(
         &evidence.trouble,
@@ -162,6 +174,7 @@ fn phases(evidence: &Evidence) -> Vec<(&'static str, Duration)> {
         ("tls", tls),
         ("ehlo_tls", took(Phase::EhloOverTls)),
         ("mail", took(Phase::Mail)),
+        ("ntlm", took(Phase::Negotiate)),
         ("quit", took(Phase::Quit)),
     ]
     .into_iter()

@@ -67,6 +67,9 @@ fn what_it_answers(phase: Phase) -> &'static str {
         Phase::EhloOverTls => "answers EHLO inside TLS with",
         Phase::Mail => "answers MAIL FROM with",
         Phase::Rset => "answers RSET with",
+        Phase::Auth => "answers AUTH with",
+        Phase::Negotiate => "answers the NTLM negotiate message with",
+        Phase::Cancel => "answers the end of AUTH with",
         Phase::Quit => "answers QUIT with",
     }
 }

@@ -154,6 +154,8 @@ fn perfdata(options: &Options, time: Duration, ports: &[PortVerdict]) -> Vec<Val
         .iter()
         .filter_map(|port| port.certificate_days.clone());
     values.extend(days.min_by(|one, other| one.value.total_cmp(&other.value)));
+    let skews = ports.iter().filter_map(|port| port.skew.clone());
+    values.extend(skews.max_by(|one, other| one.value.total_cmp(&other.value)));
     for port in ports {
         // Without the least value, so that those of three ports fit on a line.
         let phases = port.phases.iter();

@@ -1,20 +1,21 @@
 //! What TLS and the NTLM challenge say about the server.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use shared::dial::Target;
-use shared::identity::is_called;
 use shared::perfdata::Value;
-use shared::text::{hex, quoted, spoken};
+use shared::text::{hex, spoken};
 use shared::tls::{Session, Way, advisories, days_left};
-use shared::verdict::{Advice, Advisory, Condition, Finding, Kind};
+use shared::verdict::{Advisory, Condition, Finding, Kind};
 
 use super::super::conversation::{Ending, Evidence, Outcome, Upper};
 use super::super::credssp::{CHALLENGE_REQUEST, status_words};
 use super::super::nla::{Exchange, Failure};
-use super::super::ntlm::Challenge;
-use super::super::options::{Depth, Options, Skew};
+use super::super::options::{Depth, Options};
 use super::TRANSCRIBED;
+use crate::Skew;
+use crate::identity::{self, Clock};
+use crate::ntlm::Challenge;
 
 /// What the layers above X.224 add to a verdict.
 #[derive(Default)]
@@ -136,7 +137,7 @@ fn over_tls(
             ),
         );
     }
-    let who = match challenge.and_then(called) {
+    let who = match challenge.and_then(identity::called) {
         Some(name) => format!(" of {name}"),
         None => String::new(),
     };
@@ -207,40 +208,7 @@ fn wrong_server(target: &Target, options: &Options, challenge: &Challenge) -> Op
     else {
         return None;
     };
-    let by_dns = is_called(expected, &challenge.dns_computer);
-    // A DNS name can be compared with a NetBIOS name only where the server tells no DNS name.
-    let comparable = !expected.contains('.') || challenge.dns_computer.is_empty();
-    if by_dns || comparable && is_called(expected, &challenge.computer) {
-        return None;
-    }
-    let expected = quoted(expected.as_bytes(), 253);
-    let address = target.address;
-    Some(match called(challenge) {
-        Some(name) => Finding::failed(
-            Kind::WrongServer,
-            format!(
-                "answered by {name}, expected {expected}: {address} leads to another server than \
-                 it should"
-            ),
-        ),
-        None => Finding::new(
-            Condition::Degraded,
-            Kind::WrongServer,
-            format!(
-                "RDP at {address} answers, but its NTLM challenge names no server, expected \
-                 {expected}"
-            ),
-        ),
-    })
-}
-
-/// The name that the server gives itself, made harmless.
-fn called(challenge: &Challenge) -> Option<String> {
-    let name = match challenge.dns_computer.as_str() {
-        "" => &challenge.computer,
-        name => name,
-    };
-    (!name.is_empty()).then(|| name.escape_debug().to_string())
+    identity::wrong_server("RDP", target.address, expected, challenge)
 }
 
 fn add_exchange(judgement: &mut Judgement, exchange: &Exchange, skew: &Skew) {
@@ -257,65 +225,19 @@ fn add_exchange(judgement: &mut Judgement, exchange: &Exchange, skew: &Skew) {
     let Ok(challenge) = &exchange.outcome else {
         return;
     };
-    judgement.facts.extend(facts(challenge));
-    let Some(clock) = challenge.clock else {
+    judgement.facts.extend(identity::facts(challenge));
+    let Some(says) = challenge.clock else {
         let why = "its clock could not be judged: the NTLM challenge names no time";
         judgement.unjudged.push(why.to_owned());
         return;
     };
-    let (apart, side) = apart(clock, exchange);
-    judgement
-        .facts
-        .push(("clock_skew".to_owned(), format!("{} {side}", spoken(apart))));
-    let sign = if side == "behind" { "-" } else { "" };
-    judgement.facts.push((
-        "clock_offset".to_owned(),
-        format!("{sign}{:.3}", apart.as_secs_f64()),
-    ));
-    judgement
-        .perfdata
-        .push(Value::seconds("skew", apart).judged_by(&skew.0));
-    let condition = skew.0.judge(apart.as_secs_f64());
-    if condition != Condition::Healthy {
-        judgement.advisories.push(Advisory {
-            advice: Advice::Skew,
-            condition,
-            enforced: condition,
-            kind: Kind::Skew,
-            summary: format!(
-                "the clock of the server is {} {side} this machine's; Kerberos bears 300 s; look \
-                 at the time service of both",
-                spoken(apart)
-            ),
-        });
-    }
-}
-
-/// How far the server's clock is from ours, and on which side. It was read half the exchange
-/// before the end of it, give or take as much.
-fn apart(clock: SystemTime, exchange: &Exchange) -> (Duration, &'static str) {
-    let half = exchange.took / 2;
-    let ours = exchange.now.checked_sub(half).unwrap_or(exchange.now);
-    match clock.duration_since(ours) {
-        Ok(ahead) => (ahead.saturating_sub(half), "ahead of"),
-        Err(behind) => (behind.duration().saturating_sub(half), "behind"),
-    }
-}
-
-fn facts(challenge: &Challenge) -> Vec<(String, String)> {
-    let version = challenge
-        .version
-        .map(|(major, minor, build)| format!("{major}.{minor}.{build}"));
-    let name = |name: &String| (!name.is_empty()).then(|| name.clone());
-    [
-        ("server_name", name(&challenge.computer)),
-        ("server_domain", name(&challenge.domain)),
-        ("server_dns_name", name(&challenge.dns_computer)),
-        ("server_dns_domain", name(&challenge.dns_domain)),
-        ("server_dns_forest", name(&challenge.dns_forest)),
-        ("server_build", version),
-    ]
-    .into_iter()
-    .filter_map(|(name, value)| Some((name.to_owned(), value?)))
-    .collect()
+    let clock = Clock {
+        says,
+        step: Duration::ZERO,
+        now: exchange.now,
+        took: exchange.took,
+    };
+    judgement.facts.extend(clock.facts());
+    judgement.perfdata.push(clock.value(skew));
+    judgement.advisories.extend(clock.advisory(skew));
 }

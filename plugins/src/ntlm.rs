@@ -4,7 +4,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A negotiate message (MS-NLMP section 2.2.1.1) without domain and workstation: 40 bytes.
-pub const NEGOTIATE: [u8; 40] = [
+pub(crate) const NEGOTIATE: [u8; 40] = [
     0x4e, 0x54, 0x4c, 0x4d, 0x53, 0x53, 0x50, 0x00, // "NTLMSSP\0"
     0x01, 0x00, 0x00, 0x00, // type 1
     0xb7, 0x82, 0x08, 0xe2, // flags: Unicode, request target, NTLM, target info, version, ...
@@ -29,26 +29,26 @@ const FILETIME_STEPS: u64 = 10_000_000;
 
 /// What a server tells of itself. A name may be empty: some servers send none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Challenge {
+pub(crate) struct Challenge {
     /// NetBIOS name of the computer.
-    pub computer: String,
+    pub(crate) computer: String,
     /// NetBIOS name of its domain.
-    pub domain: String,
+    pub(crate) domain: String,
     /// DNS name of the computer.
-    pub dns_computer: String,
+    pub(crate) dns_computer: String,
     /// DNS name of its domain.
-    pub dns_domain: String,
+    pub(crate) dns_domain: String,
     /// DNS name of its forest.
-    pub dns_forest: String,
+    pub(crate) dns_forest: String,
     /// Version of the operating system: major, minor, build.
-    pub version: Option<(u8, u8, u16)>,
+    pub(crate) version: Option<(u8, u8, u16)>,
     /// Its clock.
-    pub clock: Option<SystemTime>,
+    pub(crate) clock: Option<SystemTime>,
 }
 
 /// Reads the challenge message in `token`, with or without SPNEGO around it. An error says why
 /// there is none.
-pub fn parse(token: &[u8]) -> Result<Challenge, String> {
+pub(crate) fn parse(token: &[u8]) -> Result<Challenge, String> {
     let message = token
         .windows(SIGNATURE.len())
         .position(|window| window == SIGNATURE)
