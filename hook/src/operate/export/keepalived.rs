@@ -18,14 +18,14 @@ const PRIORITY: u8 = 100;
 const HUNG: i16 = -60;
 
 /// So many failures in a row, as many seconds apart: the table serves without us, so there is no
-/// hurry, and a restart of governess on the active director must not cut every session.
+/// hurry, and a restart of governess on the active director must not cut every session. keepalived
+/// starts a run every interval, whether the one before has ended or not (2.2.7), so a hook that
+/// hangs is found one `PATIENCE` later than one that has ended.
 const FALL: u8 = 5;
 const INTERVAL: u8 = 2;
 
-/// What the script may take to be told something. keepalived leaves a run out while the one before
-/// still goes on: with an answer awaited for the whole interval, a hook that hangs would be found
-/// in twice the time of one that has ended.
-const PATIENCE: u8 = 1;
+/// Seconds that the script waits for an answer: a loaded director answers late, and is not hung.
+const PATIENCE: u8 = 3;
 
 /// What a pair's file says.
 #[derive(Clone, Debug)]
@@ -114,7 +114,7 @@ fn scores(vrrp: &Vrrp) -> String {
             vrrp.control.display()
         ),
         format!("interval {INTERVAL}"),
-        format!("timeout {INTERVAL}"),
+        format!("timeout {}", PATIENCE + 1),
         format!("fall {FALL}"),
         "rise 2".to_owned(),
         format!("weight {HUNG}"),
