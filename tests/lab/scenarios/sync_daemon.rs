@@ -1,13 +1,14 @@
 //! IPVS's sync daemon, which keepalived starts where `[pair]` asks for it: the other director knows
 //! the clients' servers and their connections.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, TcpListener, TcpStream};
 
 use super::cost::{Watch, beside_keepalived_alone};
 use crate::Outcome;
-use crate::pair::{ACTIVE, BACKUP, Pair, config};
-use crate::story::{Story, same};
-use crate::topology::Topology;
+use crate::director::altered;
+use crate::pair::{ACTIVE, BACKUP, Pair, VISITOR, config};
+use crate::story::{Story, patience, same};
+use crate::topology::{Topology, VIP};
 use crate::traffic::visit;
 
 /// Clients that come to be served before and after a failover.
@@ -16,11 +17,20 @@ const CLIENTS: usize = 8;
 /// What the clients of [`Watch`] keep open.
 const SESSIONS: usize = 8;
 
-/// A client stays with its server over a failover, and what is established goes on.
+/// A client stays with its server over a failover, what is established goes on, and what the
+/// servers open themselves comes from the same address as before.
 pub(super) fn templates_after_failover(story: &Story) -> Outcome {
-    let mut pair = Pair::serving(story, &(config()? + "sync = true\n"))?;
+    let masquerade = "masquerade = true";
+    let source = format!("{masquerade}\nsource = \"{VIP}\"");
+    let config = altered(&config()?, &[(masquerade, &source)])? + "sync = true\n";
+    let mut pair = Pair::serving(story, &config)?;
     let lose_power = |pair: &mut Pair<'_>| {
         let clients: Vec<IpAddr> = Topology::client_addresses().take(CLIENTS).collect();
+        same(
+            "whom the servers come from",
+            &source_of_ex1(pair)?,
+            &VIP.into(),
+        )?;
         let before = servers(pair, clients.iter())?;
         let watch = Watch::begin(pair)?;
         until_known(pair)?;
@@ -36,6 +46,11 @@ pub(super) fn templates_after_failover(story: &Story) -> Outcome {
         after.reverse();
         same("the servers of the clients", &after, &before)?;
         let kept = after.len();
+        same(
+            "whom the servers come from",
+            &source_of_ex1(pair)?,
+            &VIP.into(),
+        )?;
         story.figure(&format!("{kept} of {CLIENTS} clients keep their server"));
         Ok(cost)
     };
@@ -47,6 +62,18 @@ fn servers<'a>(pair: &Pair<'_>, clients: impl Iterator<Item = &'a IpAddr>) -> Ou
     clients
         .map(|client| visit(&pair.net.client, *client, 443))
         .collect()
+}
+
+/// From which address ex1 comes to the client.
+fn source_of_ex1(pair: &Pair<'_>) -> Outcome<IpAddr> {
+    let client = &pair.net.client;
+    let listener = client.within(|| TcpListener::bind((VISITOR, 0)))??;
+    let to = listener.local_addr()?;
+    let _connection = pair
+        .net
+        .ex1
+        .within(|| TcpStream::connect_timeout(&to, patience()))??;
+    Ok(listener.accept()?.1.ip())
 }
 
 /// Waits until the other director knows the persistence of all clients and all their sessions.

@@ -177,6 +177,15 @@ COMMIT
 }
 
 #[test]
+fn iptables_names_the_address_that_servers_take() {
+    let mut firewall = original();
+    firewall.masquerade[0].bears = Some([192, 168, 1, 35].into());
+    let text = iptables::text(&firewall, Family::V4).unwrap();
+    let rule = "-A POSTROUTING -s 10.0.1.0/24 -o eth0 -j SNAT --to-source 192.168.1.35\n";
+    assert!(text.contains(rule), "{text}");
+}
+
+#[test]
 fn iptables_restore_takes_either_family_and_more_ports_than_one_rule_holds() {
     for (program, family) in [
         ("iptables-nft-restore", Family::V4),
