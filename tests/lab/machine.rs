@@ -10,7 +10,7 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use crate::Outcome;
-use crate::host::holds;
+use crate::host::addresses;
 use crate::namespace::Namespace;
 use crate::process::{Ended, Process, checked, ours};
 use crate::ssh::Sshd;
@@ -157,13 +157,20 @@ impl Machine {
         Ok(self.status()?.pointer(pointer).cloned().unwrap_or_default())
     }
 
-    /// Starts governess and waits until it finds both servers up.
-    pub(crate) fn start_governess(&mut self, story: &Story) -> Outcome {
+    /// Starts governess, and waits for nothing.
+    pub(crate) fn start_governess(&mut self) -> Outcome {
         let mut governess = ours("governess")?;
         governess.args(["run", "-c", CONFIG]);
         let log = self.folder.join("governess.log");
-        let mut process = Process::start(&self.place, &mut self.command(&governess), &log)?;
+        let started = Process::start(&self.place, &mut self.command(&governess), &log)?;
+        self.governess = Some(started);
+        Ok(())
+    }
+
+    /// Waits until governess finds both servers up.
+    pub(crate) fn until_servers_are_up(&mut self, story: &Story) -> Outcome {
         story.until_some(&format!("{}: both servers are up", self.name), || {
+            let process = self.governess.as_mut().ok_or("governess does not run")?;
             if let Err(ended) = process.still_runs() {
                 return Ok(Err(ended));
             }
@@ -178,9 +185,7 @@ impl Machine {
                 }
             }
             Ok(Ok(()))
-        })??;
-        self.governess = Some(process);
-        Ok(())
+        })?
     }
 
     /// The file that governess writes for keepalived.
@@ -272,9 +277,10 @@ impl Machine {
                 fs::remove_file(entry?.path())?;
             }
         }
+        let held = addresses(&self.place)?;
         for moving in MOVING {
             let (interface, address) = moving.split_once(' ').unwrap_or_default();
-            if holds(&self.place, moving)? {
+            if held.contains(moving) {
                 let delete = ["address", "del", address, "dev", interface];
                 self.place.run("ip", &delete)?;
             }
@@ -287,12 +293,8 @@ impl Machine {
 
     /// Whether it holds all addresses that move, or none; an error if it holds some.
     pub(crate) fn holds_all(&self) -> Outcome<bool> {
-        let mut held = Vec::new();
-        for moving in MOVING {
-            if holds(&self.place, moving)? {
-                held.push(moving);
-            }
-        }
+        let all = addresses(&self.place)?;
+        let held: Vec<_> = MOVING.into_iter().filter(|it| all.contains(*it)).collect();
         match held.len() {
             0 => Ok(false),
             all if all == MOVING.len() => Ok(true),

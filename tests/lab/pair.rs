@@ -40,6 +40,8 @@ pub(crate) struct Pair<'a> {
     pub(crate) ex1: Rdp,
     pub(crate) ex2: Rdp,
     pub(crate) keeper: Keeper,
+    /// What governess writes for keepalived.
+    exported: String,
 }
 
 /// The whole original set-up for two directors, the same file on both.
@@ -72,45 +74,47 @@ impl<'a> Pair<'a> {
             ex1,
             ex2,
             keeper: Keeper::Governess,
+            exported: String::new(),
         };
         for machine in &mut pair.machines {
             machine.configure(config)?;
-            machine.start_governess(story)?;
+            machine.start_governess()?;
         }
-        let exported = pair.exported()?;
-        pair.elect(&exported)?;
+        for machine in &mut pair.machines {
+            machine.until_servers_are_up(story)?;
+        }
+        pair.exported = pair.machines[ACTIVE].exported()?;
+        pair.elect()?;
         Ok(pair)
     }
 
-    /// The file that governess writes for keepalived, the same on both.
-    pub(crate) fn exported(&self) -> Outcome<String> {
-        let [one, two] = &self.machines;
-        let exported = one.exported()?;
-        if exported != two.exported()? {
-            return Err("the two directors write different files for keepalived".into());
+    /// The file for keepalived.
+    pub(crate) fn file(&self) -> Outcome<String> {
+        match self.keeper {
+            Keeper::Governess => Ok(self.exported.clone()),
+            Keeper::KeepalivedAlone => alone(&self.exported),
         }
-        Ok(exported)
     }
 
     /// Ends governess on both, and begins anew with keepalived alone and the same timers.
     pub(crate) fn leave_to_keepalived(&mut self) -> Outcome {
         self.story
             .tell("now keepalived alone, with the same timers");
-        let alone = alone(&self.exported()?)?;
         for machine in &mut self.machines {
             machine.kill_governess()?;
             machine.stop_keepalived(self.story)?;
         }
         self.keeper = Keeper::KeepalivedAlone;
-        self.elect(&alone)
+        self.elect()
     }
 
-    /// Starts keepalived on both with this file, so that the first one holds the addresses, and the
+    /// Starts keepalived on both, so that the first one holds the addresses, and the
     /// second one is ready to take over.
-    fn elect(&mut self, file: &str) -> Outcome {
-        self.machines[ACTIVE].start_keepalived(file)?;
+    fn elect(&mut self) -> Outcome {
+        let file = self.file()?;
+        self.machines[ACTIVE].start_keepalived(&file)?;
         self.until_held_by(ACTIVE)?;
-        self.machines[BACKUP].start_keepalived(file)?;
+        self.machines[BACKUP].start_keepalived(&file)?;
         self.machines[BACKUP].until_keepalived_says(self.story, "Entering BACKUP STATE")?;
         self.until_held_by(ACTIVE)?;
         self.until_known(ACTIVE)?;
@@ -119,11 +123,13 @@ impl<'a> Pair<'a> {
 
     /// Boots a machine that lost its power, with governess and keepalived.
     pub(crate) fn boot(&mut self, at: usize) -> Outcome {
-        self.machines[at].boot()?;
-        self.machines[at].start_governess(self.story)?;
-        let exported = self.exported()?;
-        self.machines[at].start_keepalived(&exported)?;
-        self.machines[at].until_keepalived_says(self.story, "Entering BACKUP STATE")
+        let file = self.file()?;
+        let machine = &mut self.machines[at];
+        machine.boot()?;
+        machine.start_governess()?;
+        machine.until_servers_are_up(self.story)?;
+        machine.start_keepalived(&file)?;
+        machine.until_keepalived_says(self.story, "Entering BACKUP STATE")
     }
 
     /// Waits until the client is served and knows this director by its Ethernet address.
@@ -205,7 +211,7 @@ impl<'a> Pair<'a> {
 
 /// keepalived's file without a word of governess in it: no score, and a script of keepalived's own
 /// with the timers of ours.
-pub(crate) fn alone(exported: &str) -> Outcome<String> {
+fn alone(exported: &str) -> Outcome<String> {
     let is_script = |line: &&str| line.trim_start().starts_with("script ");
     let script = exported.lines().find(is_script).ok_or("no script")?;
     let own = format!("    script \"/usr/bin/test ! -e {HUNG}\"");

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::cost::{Cost, Watch, beside_keepalived_alone};
 use crate::Outcome;
-use crate::pair::{ACTIVE, BACKUP, Keeper, Pair, alone, config};
+use crate::pair::{ACTIVE, BACKUP, Keeper, Pair, config};
 use crate::process::checked;
 use crate::story::{Story, same};
 
@@ -96,28 +96,27 @@ pub(super) fn same_config_on_both(story: &Story) -> Outcome {
 /// keepalived in turn.
 pub(super) fn rolling_restart(story: &Story) -> Outcome {
     let mut pair = Pair::serving(story, &config()?)?;
-    let file = pair.exported()?;
-    let (backup, active) = roll(&mut pair, &file)?;
+    let (backup, active) = roll(&mut pair)?;
     pair.leave_to_keepalived()?;
-    let file = alone(&file)?;
-    let (backup_alone, active_alone) = roll(&mut pair, &file)?;
+    let (backup_alone, active_alone) = roll(&mut pair)?;
     backup.is_no_more_than(&backup_alone)?;
     backup.cuts_none()?;
     active.is_no_more_than(&active_alone)
 }
 
-/// Restarts all, with this file for keepalived; gives the cost up to the backup's keepalived, and
+/// Restarts all; gives the cost up to the backup's keepalived, and
 /// that of the active one's.
-fn roll(pair: &mut Pair<'_>, file: &str) -> Outcome<(Cost, Cost)> {
+fn roll(pair: &mut Pair<'_>) -> Outcome<(Cost, Cost)> {
     let story = pair.story;
     let watch = Watch::begin(pair)?;
     if pair.keeper == Keeper::Governess {
         for at in [BACKUP, ACTIVE] {
             pair.machines[at].kill_governess()?;
-            pair.machines[at].start_governess(story)?;
+            pair.machines[at].start_governess()?;
+            pair.machines[at].until_servers_are_up(story)?;
         }
     }
-    restart_keepalived(pair, BACKUP, file)?;
+    restart_keepalived(pair, BACKUP)?;
     pair.stays_with(ACTIVE, Duration::from_secs(5))?;
     let backup = watch.end(
         pair,
@@ -126,7 +125,7 @@ fn roll(pair: &mut Pair<'_>, file: &str) -> Outcome<(Cost, Cost)> {
 
     story.tell("keepalived on the active one: it says good-bye");
     let watch = Watch::begin(pair)?;
-    restart_keepalived(pair, ACTIVE, file)?;
+    restart_keepalived(pair, ACTIVE)?;
     pair.until_held_by(BACKUP)?;
     pair.until_known(BACKUP)?;
     let active = watch.end(pair, "the active director's keepalived is restarted")?;
@@ -134,9 +133,10 @@ fn roll(pair: &mut Pair<'_>, file: &str) -> Outcome<(Cost, Cost)> {
     Ok((backup, active))
 }
 
-fn restart_keepalived(pair: &mut Pair<'_>, at: usize, file: &str) -> Outcome {
+fn restart_keepalived(pair: &mut Pair<'_>, at: usize) -> Outcome {
+    let file = pair.file()?;
     let machine = &mut pair.machines[at];
     machine.stop_keepalived(pair.story)?;
-    machine.start_keepalived(file)?;
+    machine.start_keepalived(&file)?;
     machine.until_keepalived_says(pair.story, "Entering BACKUP STATE")
 }
