@@ -73,13 +73,15 @@ pub enum Traffic {
     },
 }
 
-/// Connections from the inside network that leave by the outside interface take its address.
+/// Connections from the inside network that leave by the outside interface take another address.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Masquerade {
     /// The inside network; nothing else is translated.
     pub source: IpNet,
     /// The outside interface's name.
     pub outside: String,
+    /// The address that they take; the interface's own, if none is named.
+    pub bears: Option<IpAddr>,
 }
 
 /// A kernel parameter.
@@ -263,6 +265,7 @@ fn firewall(config: &Config) -> Firewall {
             Some(Masquerade {
                 source: nat.gateway?.trunc(),
                 outside: nat.outside.clone(),
+                bears: nat.source,
             })
         });
     Firewall {

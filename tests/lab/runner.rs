@@ -23,13 +23,13 @@ const WHY: &str = "why: ";
 /// How much longer the runner waits than the scenario's own limit, for its evidence.
 const GRACE: Duration = Duration::from_secs(30);
 
-/// A scenario's own time limit: several steps may use up their patience. A death at every step
-/// takes as long as it takes.
+/// A scenario's own time limit: several steps may use up their patience, and some stories are told
+/// twice. A death at every step takes as long as it takes.
 fn limit() -> Duration {
     if every_step() {
         return Duration::from_secs(3 * 3600);
     }
-    patience() * 4
+    patience() * 8
 }
 
 /// Runs the named scenarios, or all; the closing line counts them.

@@ -109,7 +109,14 @@ struct Connection {
     client: IpAddr,
     server: String,
     label: String,
-    thread: JoinHandle<Count>,
+    thread: JoinHandle<Talk>,
+}
+
+/// How one connection went.
+struct Talk {
+    count: Count,
+    /// It ended before it was told to.
+    cut: bool,
 }
 
 /// What became of the numbers.
@@ -192,7 +199,7 @@ impl Traffic {
         leads.collect::<Vec<_>>().join(", ")
     }
 
-    /// Ends the traffic; an error names every connection that lost or repeated a number, or
+    /// Ends the traffic; an error names every connection that was cut, lost or repeated a number, or
     /// carried none.
     pub(crate) fn finish(self) -> Outcome<Count> {
         let toll = self.toll()?;
@@ -212,17 +219,18 @@ impl Traffic {
             harmed: Vec::new(),
         };
         for connection in self.connections {
-            let count = connection
+            let Talk { count, cut } = connection
                 .thread
                 .join()
                 .map_err(|_| "a client's thread panicked")?;
             toll.count.sent += count.sent;
             toll.count.lost += count.lost;
             toll.count.repeated += count.repeated;
-            if count.sent == 0 || count.lost + count.repeated > 0 {
+            if cut || count.sent == 0 || count.lost + count.repeated > 0 {
+                let cut = if cut { ", cut" } else { "" };
                 toll.harmed.push(Harm {
                     server: connection.server,
-                    label: format!("{}: {count}", connection.label),
+                    label: format!("{}: {count}{cut}", connection.label),
                 });
             }
         }
@@ -238,7 +246,7 @@ pub(crate) struct Toll {
     harmed: Vec<Harm>,
 }
 
-/// A connection that lost or repeated a number, or carried none.
+/// A connection that was cut, lost or repeated a number, or carried none.
 #[derive(Debug)]
 struct Harm {
     server: String,
@@ -246,6 +254,11 @@ struct Harm {
 }
 
 impl Toll {
+    /// How many connections were harmed.
+    pub(crate) fn harmed(&self) -> usize {
+        self.harmed.len()
+    }
+
     /// Fails if a connection to the server of this name was harmed.
     pub(crate) fn spared(&self, server: &str) -> Outcome {
         let harmed: Vec<_> = self.harmed.iter().filter(|h| h.server == server).collect();
@@ -264,13 +277,17 @@ impl fmt::Display for Toll {
 }
 
 /// Sends a number every [`PACE`] until told to stop, then waits for those still on their way.
-fn converse(mut reader: BufReader<TcpStream>, stop: &AtomicBool) -> Count {
+fn converse(mut reader: BufReader<TcpStream>, stop: &AtomicBool) -> Talk {
     let mut tally = Tally::default();
     let mut text = String::new();
+    let ended = |tally: &Tally, cut| Talk {
+        count: tally.count(),
+        cut,
+    };
     while !stop.load(Ordering::Relaxed) {
         let next = Instant::now() + PACE;
         if writeln!(reader.get_mut(), "{}", tally.sent).is_err() {
-            return tally.count();
+            return ended(&tally, true);
         }
         tally.sent += 1;
         while let Some(left) = next
@@ -278,7 +295,7 @@ fn converse(mut reader: BufReader<TcpStream>, stop: &AtomicBool) -> Count {
             .filter(|d| !d.is_zero())
         {
             if !receive(&mut reader, left, &mut text, &mut tally) {
-                return tally.count();
+                return ended(&tally, true);
             }
         }
     }
@@ -292,7 +309,7 @@ fn converse(mut reader: BufReader<TcpStream>, stop: &AtomicBool) -> Count {
             break;
         }
     }
-    tally.count()
+    ended(&tally, false)
 }
 
 /// Reads at most one line within `limit`; false at the connection's end. A part of a line stays in

@@ -243,6 +243,7 @@ pub(super) struct Nat {
     pub(super) outside: Placed<String>,
     pub(super) gateway: Placed<String>,
     pub(super) masquerade: Placed<bool>,
+    pub(super) source: Placed<String>,
     pub(super) hairpin: Placed<Value>,
 }
 

@@ -75,7 +75,7 @@ pub(super) fn judge(file: &file::File, digest: String) -> Result<Config, Vec<Fau
     let nat = file
         .nat
         .as_ref()
-        .and_then(|nat| nat::judge(nat, &mut faults));
+        .and_then(|nat| nat::judge(nat, &services, &mut faults));
     let servers = nat::with_management(servers, file, &services, nat.as_ref(), &mut faults);
     let (checks, services) = real_path::with_real_path(checks, services, nat.as_ref(), &servers);
     let pair = file.pair.as_ref().and_then(|written| {

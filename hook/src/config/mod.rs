@@ -357,6 +357,8 @@ pub struct Nat {
     pub gateway: Option<IpNet>,
     /// Whether the servers' own connections to the world take the director's address.
     pub masquerade: bool,
+    /// A VIP that they take instead: the world sees the same address whichever director is active.
+    pub source: Option<IpAddr>,
 }
 
 /// Two directors of which keepalived elects the one that holds all addresses. Each keeps table,

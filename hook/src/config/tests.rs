@@ -363,6 +363,19 @@ fn addresses_interfaces_and_ports_that_make_no_sense_are_refused() {
         &original_refused_with("gateway =", "# ="),
         &["masquerade needs the gateway"],
     );
+    for (source, complaint) in [
+        ("192.168.1.34", "is not the vip of a service"),
+        ("192.168.1.36", "is not the vip of a service"),
+        ("192.168.1.35/24", "is not an address"),
+        ("fd00::35", "is not the vip of a service"),
+    ] {
+        let said = original_refused_with("[nat]", &format!("[nat]\nsource = \"{source}\""));
+        assert_says(&said, &[complaint, "such as source = \"192.168.1.35\""]);
+    }
+    assert_says(
+        &original_refused_with("masquerade = true", "source = \"192.168.1.35\""),
+        &["which is not asked for"],
+    );
     assert_says(
         &original_refused_with("inside = \"eth1\"", ""),
         &["no inside interface"],

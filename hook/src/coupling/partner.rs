@@ -16,7 +16,7 @@ use tokio::sync::mpsc::Sender;
 use tokio::time::{sleep, timeout};
 
 /// How often it is asked.
-const EVERY: Duration = Duration::from_secs(30);
+const EVERY: Duration = Duration::from_secs(10);
 
 /// How long it may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);

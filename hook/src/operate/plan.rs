@@ -70,7 +70,7 @@ fn mark_json(rule: &MarkRule) -> Value {
 }
 
 fn masquerade_json(rule: &Masquerade) -> Value {
-    json!({ "source": rule.source.to_string(), "outside": rule.outside })
+    json!({ "source": rule.source.to_string(), "outside": rule.outside, "bears": rule.bears })
 }
 
 fn step_json(step: &Step) -> Value {

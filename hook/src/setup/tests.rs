@@ -48,6 +48,17 @@ fn only_the_inside_network_is_masqueraded() {
     assert_eq!(masquerade.len(), 1);
     assert_eq!(masquerade[0].source.to_string(), "10.0.1.0/24");
     assert_eq!(masquerade[0].outside, "eth0");
+    assert_eq!(masquerade[0].bears, None);
+}
+
+#[test]
+fn what_the_servers_open_themselves_takes_the_vip_if_that_is_asked_for() {
+    let asked = ORIGINAL.replace(
+        "masquerade = true",
+        "masquerade = true\nsource = \"192.168.1.35\"",
+    );
+    let masquerade = setup(&asked).firewall.masquerade;
+    assert_eq!(masquerade[0].bears, Some([192, 168, 1, 35].into()));
 }
 
 #[test]

@@ -13,7 +13,9 @@ mod address_conflict;
 mod adopt;
 mod bad_input;
 mod by_hand;
+mod cost;
 mod drain;
+mod drift;
 mod foreign;
 mod gentle;
 mod governess_killed;
@@ -33,6 +35,7 @@ mod reboot;
 mod reload;
 mod repair;
 mod story;
+mod sync_daemon;
 mod topology;
 mod two_directors;
 mod two_directors_at_rest;
@@ -128,6 +131,11 @@ pub(crate) const ALL: &[Scenario] = &[
         two_directors_at_rest::same_config_on_both,
     ),
     scenario("rolling_restart", two_directors_at_rest::rolling_restart),
+    scenario(
+        "templates_after_failover",
+        sync_daemon::templates_after_failover,
+    ),
+    scenario("drift", drift::drift),
     scenario("ipv6", kinds::ipv6),
     scenario("udp", kinds::udp),
     scenario("by_address", kinds::by_address),

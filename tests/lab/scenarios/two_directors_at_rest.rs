@@ -1,46 +1,71 @@
 //! What must not move the addresses between two directors, or not for longer than it takes.
 
+use std::process::Command;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::cost::{Cost, Watch, beside_keepalived_alone};
 use crate::Outcome;
-use crate::pair::{Pair, config};
+use crate::pair::{ACTIVE, BACKUP, Keeper, Pair, config};
 use crate::process::checked;
 use crate::story::{Story, same};
-use crate::topology::Topology;
-use crate::traffic::{Traffic, Visits};
 
 pub(super) fn all_servers_dead(story: &Story) -> Outcome {
-    let pair = Pair::serving(story, &config()?)?;
-    let active = pair.until_holder()?;
+    let mut pair = Pair::serving(story, &config()?)?;
+    let die = |pair: &mut Pair<'_>| {
+        let watch = Watch::begin(pair)?;
+        story.tell("both servers hang for RDP, and answer to all else");
+        pair.ex1.hang()?;
+        pair.ex2.hang()?;
+        if pair.keeper == Keeper::Governess {
+            until_all_are(pair, "/services/0/fail_open", &json!(true))?;
+        }
+        pair.stays_with(ACTIVE, Duration::from_secs(10))?;
+        let cost = watch.end(pair, "all servers fail their checks")?;
 
-    story.tell("both servers hang");
-    pair.ex1.hang()?;
-    pair.ex2.hang()?;
+        story.tell("both servers are off: none answers ARP, but the other director does");
+        servers_are(pair, "down")?;
+        pair.stays_with(ACTIVE, Duration::from_secs(30))?;
+        Ok(cost)
+    };
+    beside_keepalived_alone(&mut pair, die, |pair| {
+        for machine in &pair.machines {
+            let what = format!("the score of {}", machine.name);
+            same(&what, &machine.says("/pair/score")?, &json!(0))?;
+        }
+        servers_are(pair, "up")?;
+        pair.ex1.resume()?;
+        pair.ex2.resume()?;
+        for server in ["0", "1"] {
+            let health = format!("/services/0/servers/{server}/health");
+            until_all_are(pair, &health, &json!("up"))?;
+        }
+        Ok(())
+    })
+}
+
+/// Waits until both directors say this.
+fn until_all_are(pair: &Pair<'_>, pointer: &str, expected: &Value) -> Outcome {
     for machine in &pair.machines {
-        let what = format!("{} keeps servers that do not work", machine.name);
-        story.until(&what, &json!(true), || {
-            machine.says("/services/0/fail_open")
-        })?;
+        let what = format!("{}: {pointer} is {expected}", machine.name);
+        pair.story
+            .until(&what, expected, || machine.says(pointer))?;
     }
-    pair.stays_with(active, Duration::from_secs(10))?;
+    Ok(())
+}
 
-    story.tell("both servers are off: none answers ARP, but the other director does");
+/// Takes the wires of both servers up or down.
+fn servers_are(pair: &Pair<'_>, state: &str) -> Outcome {
+    pair.story.tell(&format!("the servers' wires go {state}"));
     for wire in ["ex1-eth0", "ex2-eth0"] {
-        checked(std::process::Command::new("ip").args(["link", "set", wire, "down"]))?;
-    }
-    pair.stays_with(active, Duration::from_secs(30))?;
-    for machine in &pair.machines {
-        let what = format!("the score of {}", machine.name);
-        same(&what, &machine.says("/pair/score")?, &json!(0))?;
+        checked(Command::new("ip").args(["link", "set", wire, state]))?;
     }
     Ok(())
 }
 
 pub(super) fn same_config_on_both(story: &Story) -> Outcome {
     let pair = Pair::serving(story, &config()?)?;
-    let active = pair.until_holder()?;
     let [lb1, lb2] = &pair.machines;
     let of_both = |pointer: &str| Ok((lb1.says(pointer)?, lb2.says(pointer)?));
     let (one, two) = of_both("/config_digest")?;
@@ -58,10 +83,9 @@ pub(super) fn same_config_on_both(story: &Story) -> Outcome {
             &lb2.place.run(program, &arguments)?,
         )?;
     }
-    let state = |at: usize| if at == active { "master" } else { "backup" };
     story.until(
         "each says what it is",
-        &(json!(state(0)), json!(state(1))),
+        &(json!("master"), json!("backup")),
         || of_both("/pair/state"),
     )?;
     let plans = (lb1.call(&["plan"])?.code(), lb2.call(&["plan"])?.code());
@@ -72,36 +96,47 @@ pub(super) fn same_config_on_both(story: &Story) -> Outcome {
 /// keepalived in turn.
 pub(super) fn rolling_restart(story: &Story) -> Outcome {
     let mut pair = Pair::serving(story, &config()?)?;
-    let active = pair.until_holder()?;
-    let clients = Topology::client_addresses().take(4);
-    let sessions = Traffic::begin(&pair.net.client, clients, &[25, 443])?;
-    for at in [1 - active, active] {
-        pair.machines[at].kill_governess()?;
-        pair.machines[at].start_governess(story)?;
+    let (backup, active) = roll(&mut pair)?;
+    pair.leave_to_keepalived()?;
+    let (backup_alone, active_alone) = roll(&mut pair)?;
+    backup.is_no_more_than(&backup_alone)?;
+    backup.cuts_none()?;
+    active.is_no_more_than(&active_alone)
+}
+
+/// Restarts all; gives the cost up to the backup's keepalived, and
+/// that of the active one's.
+fn roll(pair: &mut Pair<'_>) -> Outcome<(Cost, Cost)> {
+    let story = pair.story;
+    let watch = Watch::begin(pair)?;
+    if pair.keeper == Keeper::Governess {
+        for at in [BACKUP, ACTIVE] {
+            pair.machines[at].kill_governess()?;
+            pair.machines[at].start_governess()?;
+            pair.machines[at].until_servers_are_up(story)?;
+        }
     }
-    let exported = pair.machines[active].exported()?;
-    let backup = &mut pair.machines[1 - active];
-    backup.stop_keepalived(story)?;
-    backup.start_keepalived(&exported)?;
-    pair.stays_with(active, Duration::from_secs(5))?;
-    let count = sessions.finish()?;
-    story.figure(&format!(
-        "governess on both, keepalived on the backup: {count}"
-    ));
+    restart_keepalived(pair, BACKUP)?;
+    pair.stays_with(ACTIVE, Duration::from_secs(5))?;
+    let backup = watch.end(
+        pair,
+        "all is restarted but the active director's keepalived",
+    )?;
 
     story.tell("keepalived on the active one: it says good-bye");
-    let visits = Visits::begin([192, 168, 1, 29].into(), 25)?;
-    let clients = Topology::client_addresses().take(4);
-    let sessions = Traffic::begin(&pair.net.client, clients, &[25, 443])?;
-    pair.machines[active].stop_keepalived(story)?;
-    pair.machines[active].start_keepalived(&exported)?;
-    pair.until_held_by(1 - active)?;
-    pair.stays_with(1 - active, Duration::from_secs(5))?;
-    let gap = visits.longest_gap()?;
-    let toll = sessions.toll()?;
-    story.figure(&format!(
-        "keepalived on the active one: {:.1} s without service; established: {toll}",
-        gap.as_secs_f64()
-    ));
-    Ok(())
+    let watch = Watch::begin(pair)?;
+    restart_keepalived(pair, ACTIVE)?;
+    pair.until_held_by(BACKUP)?;
+    pair.until_known(BACKUP)?;
+    let active = watch.end(pair, "the active director's keepalived is restarted")?;
+    pair.stays_with(BACKUP, Duration::from_secs(5))?;
+    Ok((backup, active))
+}
+
+fn restart_keepalived(pair: &mut Pair<'_>, at: usize) -> Outcome {
+    let file = pair.file()?;
+    let machine = &mut pair.machines[at];
+    machine.stop_keepalived(pair.story)?;
+    machine.start_keepalived(&file)?;
+    machine.until_keepalived_says(pair.story, "Entering BACKUP STATE")
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use ipnet::IpNet;
 use toml::Spanned;
 
 use super::super::fault::Fault;
@@ -11,7 +12,11 @@ use super::super::{Management, Nat, Server, ServerId, VirtualService};
 use super::{address, not_yet, number};
 use crate::table::{Family, ServiceKey};
 
-pub(super) fn judge(written: &file::Nat, faults: &mut Vec<Fault>) -> Option<Nat> {
+pub(super) fn judge(
+    written: &file::Nat,
+    services: &[VirtualService],
+    faults: &mut Vec<Fault>,
+) -> Option<Nat> {
     not_yet(faults, "hairpin", &written.hairpin);
     let mut interface = |key: &str, name: &file::Placed<String>| match name {
         Some(name) => address::interface(key, name, faults),
@@ -40,12 +45,49 @@ pub(super) fn judge(written: &file::Nat, faults: &mut Vec<Fault>) -> Option<Nat>
             .suggest("add gateway = \"10.0.1.254/24\""),
         );
     }
+    let source = written.source.as_ref().and_then(|source| {
+        let judged = source_of(source, gateway, services);
+        if masquerade || judged.is_err() {
+            return judged.map_err(|fault| faults.push(fault)).ok();
+        }
+        let message = "source is the address for masquerade, which is not asked for";
+        faults.push(Fault::at(source.span(), message).suggest("add masquerade = true"));
+        None
+    });
     Some(Nat {
         inside: inside?,
         outside: outside?,
         gateway,
         masquerade,
+        source,
     })
+}
+
+/// The address for the servers' own connections: one that we hold whenever we hold the gateway. A
+/// management VIP is none, for all that comes to it is marked for one server.
+fn source_of(
+    written: &Spanned<String>,
+    gateway: Option<IpNet>,
+    services: &[VirtualService],
+) -> Result<IpAddr, Fault> {
+    let text = written.as_ref();
+    let fronts = services.iter().filter_map(|service| service.front.as_ref());
+    let vips: Vec<IpAddr> = fronts.map(|front| front.vip.addr()).collect();
+    let refused = |why: &str| {
+        let vip = vips
+            .first()
+            .map_or("192.168.1.35".to_owned(), IpAddr::to_string);
+        Fault::at(written.span(), format!("source = \"{text}\" {why}"))
+            .suggest(format!("such as source = \"{vip}\""))
+    };
+    match text.parse::<IpAddr>() {
+        Ok(address) if !vips.contains(&address) => Err(refused("is not the vip of a service")),
+        Ok(address) if gateway.is_some_and(|net| Family::of(net.addr()) != Family::of(address)) => {
+            Err(refused("and the gateway are of two IP versions"))
+        }
+        Ok(address) => Ok(address),
+        Err(_) => Err(refused("is not an address")),
+    }
 }
 
 /// The servers with their management VIPs, once services and `[nat]` are known.

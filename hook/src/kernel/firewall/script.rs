@@ -90,7 +90,11 @@ fn masquerade(rules: &[Masquerade]) -> Result<Option<String>, UnwritableInterfac
         .map(|rule| {
             let outside = checked_interface(&rule.outside)?;
             let source = from(rule.source);
-            Ok(format!("oifname \"{outside}\" {source} masquerade"))
+            let translated = match rule.bears {
+                Some(address) => format!("snat {} to {address}", protocol(address)),
+                None => "masquerade".to_owned(),
+            };
+            Ok(format!("oifname \"{outside}\" {source} {translated}"))
         })
         .collect::<Result<Vec<_>, _>>()?;
     Ok(chain(

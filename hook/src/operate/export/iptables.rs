@@ -61,8 +61,12 @@ fn port_match(ports: &[u16]) -> String {
 fn masquerade(rule: &Masquerade) -> Result<String, UnwritableInterface> {
     let outside = script::checked_interface(&rule.outside)?;
     let source = rule.source.trunc();
+    let target = match rule.bears {
+        Some(address) => format!("SNAT --to-source {address}"),
+        None => "MASQUERADE".to_owned(),
+    };
     Ok(format!(
-        "-A POSTROUTING -s {source} -o {outside} -j MASQUERADE"
+        "-A POSTROUTING -s {source} -o {outside} -j {target}"
     ))
 }
 

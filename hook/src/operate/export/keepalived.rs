@@ -17,9 +17,15 @@ use crate::setup::WantedAddress;
 const PRIORITY: u8 = 100;
 const HUNG: i16 = -60;
 
-/// So many failures in a row, 2 s apart: the table serves without us, so there is no hurry, and a
-/// restart of governess on the active director must not cut every session.
+/// So many failures in a row, as many seconds apart: the table serves without us, so there is no
+/// hurry, and a restart of governess on the active director must not cut every session. keepalived
+/// starts a run every interval, whether the one before has ended or not (2.2.7), so a hook that
+/// hangs is found one `PATIENCE` later than one that has ended.
 const FALL: u8 = 5;
+const INTERVAL: u8 = 2;
+
+/// Seconds that the script waits for an answer: a loaded director answers late, and is not hung.
+const PATIENCE: u8 = 3;
 
 /// What a pair's file says.
 #[derive(Clone, Debug)]
@@ -103,12 +109,12 @@ fn scores(vrrp: &Vrrp) -> String {
     ];
     let script = [
         format!(
-            "script \"{} --fresh -m keepalived -t 3 --socket {}\"",
+            "script \"{} --fresh -m keepalived -t {PATIENCE} --socket {}\"",
             vrrp.check_director.display(),
             vrrp.control.display()
         ),
-        "interval 2".to_owned(),
-        "timeout 4".to_owned(),
+        format!("interval {INTERVAL}"),
+        format!("timeout {}", PATIENCE + 1),
         format!("fall {FALL}"),
         "rise 2".to_owned(),
         format!("weight {HUNG}"),

@@ -1,6 +1,7 @@
 //! `governess export`: the set-up in the words of other tools, for those who want to carry it out
 //! without us, or to see it. Pure.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use ipnet::IpNet;
@@ -29,7 +30,7 @@ pub fn table(config: &Config) -> Table {
 }
 
 /// VIPs, and which packets to them are for IPVS.
-pub fn services(config: &Config) -> Vec<(std::net::IpAddr, Traffic)> {
+pub fn services(config: &Config) -> Vec<(IpAddr, Traffic)> {
     let keys = config.services.iter().map(|service| service.key);
     foreign::services(&Setup::of(config).firewall, keys)
 }
@@ -51,7 +52,24 @@ pub fn filter(config: &Config) -> Result<String, UnwritableInterface> {
         services: services(config),
         outside: nat.map(|nat| nat.outside.clone()),
         inside: nat.and_then(inside),
+        partner: nft::Partner {
+            sync: sync_interface(config),
+            status: status_for_partner(config),
+        },
     })
+}
+
+/// Where the directors tell each other of connections, if they do: inside, where there is one.
+fn sync_interface(config: &Config) -> Option<String> {
+    let pair = config.pair.as_ref().filter(|pair| pair.sync)?;
+    let inside = config.nat.as_ref().map(|nat| &nat.inside);
+    Some(inside.unwrap_or(&pair.interface).clone())
+}
+
+/// Which of the two directors' addresses ask for our status, and at which port.
+fn status_for_partner(config: &Config) -> Option<(Vec<IpAddr>, u16)> {
+    let pair = config.pair.as_ref()?;
+    Some((pair.directors.clone(), pair.partner_status?))
 }
 
 /// Both families' rules for `iptables-restore` and `ip6tables-restore`, as far as there are any.
@@ -78,16 +96,13 @@ pub fn keepalived(config: &Config, check_director: PathBuf) -> anyhow::Result<St
              keepalived must not; add [pair] with partner = [\"10.0.1.33\", \"10.0.1.34\"]"
         );
     };
-    let inside = config.nat.as_ref().map(|nat| nat.inside.clone());
     Ok(keepalived::text(&keepalived::Vrrp {
         interface: pair.interface.clone(),
         router_id: pair.router_id,
         addresses: setup::addresses(config),
         score_file: pair.score_file.clone(),
         fifo: pair.fifo.clone(),
-        sync: pair
-            .sync
-            .then(|| inside.unwrap_or_else(|| pair.interface.clone())),
+        sync: sync_interface(config),
         check_director,
         control: config.director.control.clone(),
     })?)

@@ -29,7 +29,22 @@ pub struct Filter {
     pub outside: Option<String>,
     /// Where the real servers are.
     pub inside: Option<Inside>,
+    /// What the other director sends, where this one has a partner.
+    pub partner: Partner,
 }
+
+/// What the other director of a pair sends besides VRRP.
+#[derive(Clone, Debug, Default)]
+pub struct Partner {
+    /// Where the messages of the sync daemon come in.
+    pub sync: Option<String>,
+    /// Who asks this director's status page, and its port.
+    pub status: Option<(Vec<IpAddr>, u16)>,
+}
+
+/// Of the sync daemon (`ip_vs_sync.c`, `IP_VS_SYNC_GROUP` and `IP_VS_SYNC_PORT`), where nothing else
+/// is set.
+const SYNC: &str = "ip daddr 224.0.0.81 udp dport 8848";
 
 /// The network of the real servers.
 #[derive(Clone, Debug)]
@@ -67,9 +82,12 @@ fn input(filter: &Filter) -> Result<String, UnwritableInterface> {
         "meta l4proto { icmp, ipv6-icmp } accept".to_owned(),
         "# VRRP, if this director has a partner".to_owned(),
         "meta l4proto 112 accept".to_owned(),
+    ];
+    rules.extend(from_partner(&filter.partner)?);
+    rules.extend([
         "# administrators; better from their own addresses only".to_owned(),
         "tcp dport 22 accept".to_owned(),
-    ];
+    ]);
     for (vip, traffic) in &filter.services {
         let remark = match traffic {
             Traffic::Ports { .. } => "# clients".to_owned(),
@@ -89,6 +107,23 @@ fn input(filter: &Filter) -> Result<String, UnwritableInterface> {
         }
     }
     Ok(chain("governess_input", "input", &rules))
+}
+
+fn from_partner(partner: &Partner) -> Result<Vec<String>, UnwritableInterface> {
+    let mut rules = Vec::new();
+    if let Some(interface) = &partner.sync {
+        let interface = script::checked_interface(interface)?;
+        rules.push("# the other director's connections".to_owned());
+        rules.push(format!("iifname \"{interface}\" {SYNC} accept"));
+    }
+    if let Some((directors, port)) = &partner.status {
+        rules.push("# the other director asks for the status".to_owned());
+        for director in directors {
+            let from = script::from((*director).into());
+            rules.push(format!("{from} tcp dport {port} accept"));
+        }
+    }
+    Ok(rules)
 }
 
 /// IPVS works on these packets at the input hook too, behind this chain.

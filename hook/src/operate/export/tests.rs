@@ -1,6 +1,6 @@
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use super::nft::{Filter, Inside};
+use super::nft::{Filter, Inside, Partner};
 use super::{hosts, iptables, ipvsadm, nft, sysctl};
 use crate::kernel::firewall::foreign::{self, HostRules, Paths, Tracking};
 use crate::kernel::firewall::tests::{in_namespace, masquerade, original, tcp, tool};
@@ -19,7 +19,40 @@ fn original_filter() -> Filter {
             interface: "eth1".to_owned(),
             network: "10.0.1.0/24".parse().unwrap(),
         }),
+        partner: Partner::default(),
     }
+}
+
+/// What is accepted of the partner, each in a line.
+fn accepted_of(partner: Partner) -> Vec<String> {
+    let filter = Filter {
+        partner,
+        ..original_filter()
+    };
+    let script = nft::filter(&filter).unwrap();
+    in_namespace(|| tool("nft", &["-c", "-f", "-"], &script));
+    let without = nft::filter(&original_filter()).unwrap();
+    let new = |line: &&str| !without.contains(line) && !line.contains('#');
+    let lines = script.lines().filter(new);
+    lines.map(|line| line.trim().to_owned()).collect()
+}
+
+#[test]
+fn the_proposed_filter_lets_the_partner_tell_and_ask_what_the_pair_says() {
+    assert_eq!(accepted_of(Partner::default()), [""; 0]);
+    let directors: [IpAddr; 2] = ["10.0.1.33", "10.0.1.34"].map(|it| it.parse().unwrap());
+    let told = accepted_of(Partner {
+        sync: Some("eth1".to_owned()),
+        status: Some((directors.to_vec(), 3636)),
+    });
+    assert_eq!(
+        told,
+        [
+            "iifname \"eth1\" ip daddr 224.0.0.81 udp dport 8848 accept",
+            "ip saddr 10.0.1.33 tcp dport 3636 accept",
+            "ip saddr 10.0.1.34 tcp dport 3636 accept",
+        ]
+    );
 }
 
 fn both_families() -> Firewall {
@@ -141,6 +174,15 @@ COMMIT
 COMMIT
 "
     );
+}
+
+#[test]
+fn iptables_names_the_address_that_servers_take() {
+    let mut firewall = original();
+    firewall.masquerade[0].bears = Some([192, 168, 1, 35].into());
+    let text = iptables::text(&firewall, Family::V4).unwrap();
+    let rule = "-A POSTROUTING -s 10.0.1.0/24 -o eth0 -j SNAT --to-source 192.168.1.35\n";
+    assert!(text.contains(rule), "{text}");
 }
 
 #[test]

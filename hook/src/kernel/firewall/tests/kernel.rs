@@ -258,8 +258,14 @@ fn any_firewall() -> impl Strategy<Value = Firewall> {
         let longest = IpNet::from(address).max_prefix_len();
         IpNet::new(address, length % (longest + 1)).unwrap()
     });
-    let masquerade = (network, "[!-~&&[^\"*/:\\\\]]{1,15}")
-        .prop_map(|(source, outside)| Masquerade { source, outside });
+    let masquerade =
+        (network, "[!-~&&[^\"*/:\\\\]]{1,15}", any::<bool>()).prop_map(|(source, outside, own)| {
+            Masquerade {
+                source,
+                outside,
+                bears: own.then(|| source.addr()),
+            }
+        });
     (vec(mark, 0..8), vec(masquerade, 0..8))
         .prop_map(|(marks, masquerade)| Firewall { marks, masquerade })
 }

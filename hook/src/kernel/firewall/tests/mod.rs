@@ -42,6 +42,7 @@ pub(crate) fn masquerade(source: &str, outside: &str) -> Masquerade {
     Masquerade {
         source: source.parse().unwrap(),
         outside: outside.to_owned(),
+        bears: None,
     }
 }
 

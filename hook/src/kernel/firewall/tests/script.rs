@@ -1,6 +1,6 @@
 use super::{everything, masquerade, original, tcp};
 use crate::kernel::firewall::script::{normalised, replacement, table};
-use crate::setup::Firewall;
+use crate::setup::{Firewall, Masquerade};
 
 #[test]
 fn the_original_set_up_is_one_transaction_of_readable_rules() {
@@ -44,6 +44,28 @@ fn ipv6_has_its_own_words_and_host_bits_of_a_network_are_left_out() {
         "{table}"
     );
     assert!(table.contains("ip saddr 10.0.1.7 masquerade\n"), "{table}");
+}
+
+#[test]
+fn servers_take_the_address_that_is_named_for_them() {
+    let of = |source: &str, bears: &str| Masquerade {
+        bears: Some(bears.parse().unwrap()),
+        ..masquerade(source, "eth0")
+    };
+    let firewall = Firewall {
+        marks: Vec::new(),
+        masquerade: vec![
+            of("10.0.1.0/24", "192.168.1.35"),
+            of("fd00:1::/64", "fd00::35"),
+        ],
+    };
+    let table = table(&firewall).unwrap();
+    for line in [
+        "oifname \"eth0\" ip saddr 10.0.1.0/24 snat ip to 192.168.1.35\n",
+        "oifname \"eth0\" ip6 saddr fd00:1::/64 snat ip6 to fd00::35\n",
+    ] {
+        assert!(table.contains(line), "{table}");
+    }
 }
 
 #[test]
