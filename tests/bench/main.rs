@@ -4,6 +4,7 @@
 //! Both sides of a row run interleaved on the same machine in the same minute, so that the ratio
 //! means something where the absolute figures do not.
 
+mod beside;
 mod lab;
 mod measure;
 mod origin;
