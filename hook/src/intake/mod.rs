@@ -219,6 +219,8 @@ impl Pace {
     }
 }
 
+/// The large ones are on a heap of their own: room for the largest would cost the small ones more
+/// than they do.
 async fn probe(check: &Check, server: &Server, pacing: &mut Pacing, clock: Clock) -> Verdict {
     let deadline = Deadline::after(check.timeout);
     match &check.probe {
@@ -228,22 +230,28 @@ async fn probe(check: &Check, server: &Server, pacing: &mut Pacing, clock: Clock
                 address: SocketAddr::new(server.address, *port),
                 source: None,
             };
-            plugins_tls::x224::check(&target, options, deadline).await
+            Box::pin(plugins_tls::x224::check(&target, options, deadline)).await
         }
         Probe::Tcp(asked) => tcp::check(&check.name, asked, server, deadline).await,
-        Probe::Smtp(options) => smtp::check(options, server, pacing, clock, deadline).await,
+        Probe::Smtp(options) => {
+            Box::pin(smtp::check(options, server, pacing, clock, deadline)).await
+        }
         Probe::Owa { port, options } => {
             let target = Target {
                 name: server.address.to_string(),
                 address: SocketAddr::new(server.address, *port),
                 source: None,
             };
-            plugins_tls::owa::check(&target, options, deadline).await
+            Box::pin(plugins_tls::owa::check(&target, options, deadline)).await
         }
-        Probe::RealPath(path) => real_path::check(&check.name, path, server, deadline).await,
+        Probe::RealPath(path) => {
+            Box::pin(real_path::check(&check.name, path, server, deadline)).await
+        }
         // Its results come from elsewhere; it has no task.
         Probe::Reported => std::future::pending().await,
-        Probe::Exec(program) => exec::check(&check.name, program, Some(server), deadline).await,
+        Probe::Exec(program) => {
+            Box::pin(exec::check(&check.name, program, Some(server), deadline)).await
+        }
     }
 }
 
