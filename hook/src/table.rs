@@ -257,7 +257,29 @@ pub enum Step {
     },
 }
 
+/// So many steps go together at most: the kernel's answers to them fit into a socket's buffer.
+const TOGETHER: usize = 64;
+
+/// Steps in their order, in groups of which each may be carried out as one: whichever of a group
+/// were left out, the table would serve. What gains weight comes before what loses it still.
+pub fn together(steps: &[Step]) -> impl Iterator<Item = &[Step]> {
+    let groups = steps.chunk_by(|one, next| {
+        let course = one.course();
+        course.is_some() && course == next.course() && one.service() == next.service()
+    });
+    groups.flat_map(|group| group.chunks(TOGETHER))
+}
+
 impl Step {
+    /// For a step that sets a destination: whether it loses weight.
+    fn course(&self) -> Option<bool> {
+        match self {
+            Self::AddDestination { .. } => Some(false),
+            Self::EditDestination { from, to, .. } => Some(to.weight < from.weight),
+            _ => None,
+        }
+    }
+
     /// The destination that a step is about, if it is about one.
     pub fn destination(&self) -> Option<SocketAddr> {
         match self {
