@@ -114,7 +114,7 @@ impl Director {
     }
 
     /// How long a first judgement may take before the service stops waiting for it.
-    fn patience(&self, service: ServiceId) -> Duration {
+    pub(super) fn patience(&self, service: ServiceId) -> Duration {
         let checks = self.config.services[service.0].checks.iter();
         let own = checks
             .map(|id| &self.config.checks[id.0])
@@ -163,7 +163,10 @@ impl Director {
         }
         let outcomes = self.kernel.apply_together(steps);
         // A hand edit that undoes our step would look like the table of before.
-        self.fingerprint = None;
+        self.stepped = true;
+        if !steps.iter().all(|step| step.destination().is_some()) {
+            self.fingerprint = None;
+        }
         let mut done = Vec::with_capacity(steps.len());
         let mut failure = None;
         for (step, outcome) in steps.iter().zip(outcomes) {

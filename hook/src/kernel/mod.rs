@@ -39,6 +39,13 @@ pub trait VirtualServers {
     /// change, and does not change with traffic. `None` where there is none: then dump.
     fn fingerprint(&mut self) -> Option<String>;
 
+    /// Whether a fingerprint tells that, since the one `before`, the table has become `expected` and
+    /// nothing else happened. It saves a dump after steps of our own; false where that cannot be
+    /// told.
+    fn became(&self, _before: &str, _fingerprint: &str, _expected: &Table) -> bool {
+        false
+    }
+
     /// The kernel's own table, where another program carries our weights into it. `None` where
     /// what [`dump`](Self::dump) reads is in force by itself.
     ///

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -175,7 +176,11 @@ impl Director {
 
     fn signal_family(&self, signal: Signal) -> Outcome {
         for pid in self.family()? {
-            kill(Pid::from_raw(i32::try_from(pid)?), signal)?;
+            match kill(Pid::from_raw(i32::try_from(pid)?), signal) {
+                // A program that it started has ended meanwhile.
+                Ok(()) | Err(Errno::ESRCH) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
         Ok(())
     }

@@ -25,7 +25,7 @@ pub(crate) fn against_tcp_check() -> Outcome<Measured> {
 pub(crate) fn against_smtp_check() -> Outcome<Measured> {
     let remark = "SMTP_CHECK says HELO and QUIT. governess goes on to MAIL FROM and RSET, at most \
                   every 20 s on a port, and as far as EHLO in between, as its manual says.";
-    measure(Ask::Smtp, 50, "smtp, plain", "SMTP_CHECK", 1.0, &[remark])
+    measure(Ask::Smtp, 20, "smtp, plain", "SMTP_CHECK", 1.0, &[remark])
 }
 
 pub(crate) fn against_ssl_get() -> Outcome<Measured> {

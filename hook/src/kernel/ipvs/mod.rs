@@ -123,6 +123,10 @@ impl VirtualServers for Ipvs {
         let text = std::fs::read_to_string(proc::PATH).ok()?;
         Some(proc::fingerprint(&text))
     }
+
+    fn became(&self, before: &str, fingerprint: &str, expected: &Table) -> bool {
+        proc::same_services(before, fingerprint) && proc::has_destinations(fingerprint, expected)
+    }
 }
 
 enum CallError {
