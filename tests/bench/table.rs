@@ -5,6 +5,7 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use crate::Outcome;
+use crate::curve_svg::{Panel, Point};
 use crate::origin::Origin;
 use crate::rows::{Measured, Quantity, Target, Unit};
 use crate::statistics::{Comparison, Spread};
@@ -138,6 +139,31 @@ impl Report {
         Ok(text)
     }
 
+    /// The rows of the subjects `curve/SIZE`, as panels of a drawing; none if none was measured.
+    pub(crate) fn curve(&self) -> Vec<Panel> {
+        let mut panels: Vec<Panel> = Vec::new();
+        for (subject, row) in self.rows() {
+            let size = subject.subject.strip_prefix("curve/");
+            let Some(servers) = size.and_then(|size| size.parse().ok()) else {
+                continue;
+            };
+            let point = Point {
+                servers,
+                ours: row.comparison.ours.median,
+                peer: row.comparison.peer.median,
+            };
+            match panels.iter_mut().find(|panel| panel.title == row.row) {
+                Some(panel) => panel.points.push(point),
+                None => panels.push(Panel {
+                    title: row.row.clone(),
+                    unit: row.unit,
+                    points: vec![point],
+                }),
+            }
+        }
+        panels
+    }
+
     fn rows(&self) -> impl Iterator<Item = (&SubjectReport, &Row)> {
         let subjects = self.subjects.iter();
         subjects.flat_map(|subject| subject.rows.iter().map(move |row| (subject, row)))
@@ -234,7 +260,7 @@ fn scattered(spread: Spread, unit: Unit) -> String {
 }
 
 /// The unit in which a value is a number that people can read.
-fn scale(value: f64, unit: Unit) -> (f64, &'static str) {
+pub(crate) fn scale(value: f64, unit: Unit) -> (f64, &'static str) {
     let units: &[(f64, &str)] = match unit {
         Unit::Seconds => &[(1.0, "s"), (1e-3, "ms"), (1e-6, "us")],
         Unit::Bytes => &[(1_048_576.0, "MiB"), (1024.0, "KiB"), (1.0, "B")],

@@ -20,10 +20,10 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// Over so much time the processor time is measured.
 const SPELL: Duration = Duration::from_secs(20);
 
-/// The names of the rows, as the drawing finds them.
-pub(crate) const CPU: &str = "CPU time a second";
-pub(crate) const MEMORY: &str = "memory";
-pub(crate) const RELOAD: &str = "reload, one weight changed";
+/// The names of the rows.
+const CPU: &str = "CPU time a second";
+const MEMORY: &str = "memory";
+const RELOAD: &str = "reload, one weight changed";
 
 /// What was seen of one director.
 struct Seen {
