@@ -34,8 +34,12 @@ impl Director {
         probed.streak = probed.streak.after(reading, now);
         probed.stale = false;
         let fails = probed.streak.failing_since().is_some();
-        let before = probed.last.replace((now, told.verdict.clone()));
+        let before = probed.last.as_ref();
         let before = before.map(|(_, verdict)| (verdict.condition, verdict.kind));
+        match &mut probed.last {
+            Some((at, last)) if **last == *told.verdict => *at = now,
+            last => *last = Some((now, Box::new(told.verdict.clone()))),
+        }
         let same = before == Some((told.verdict.condition, told.verdict.kind));
         let rules = self.config.checks[told.check.0].rules;
         probed.tale = probed.tale.after(before.is_some(), same, rules);

@@ -159,7 +159,8 @@ pub struct Director {
 #[derive(Debug, Default)]
 struct Probed {
     streak: Streak,
-    last: Option<(Moment, Verdict)>,
+    /// Boxed: there are tens of thousands, in trees whose nodes are half empty.
+    last: Option<(Moment, Box<Verdict>)>,
     tale: notes::Tale,
     stale: bool,
 }

@@ -70,10 +70,18 @@ impl Checks {
         needed.retain(|(_, check)| !config.checks[check.0].is_reported());
         let mut before = std::mem::take(&mut self.running);
         let shared: Vec<Arc<Check>> = config.checks.iter().cloned().map(Arc::new).collect();
+        let check_names: Vec<Arc<str>> = config
+            .checks
+            .iter()
+            .map(|check| check.name.as_str().into())
+            .collect();
         for (at, (server, check)) in needed.iter().enumerate() {
             let server = &config.servers[server.0];
+            let names = (
+                server.name.as_str().into(),
+                Arc::clone(&check_names[check.0]),
+            );
             let check = on(&shared[check.0], server);
-            let names = (server.name.as_str().into(), check.name.as_str().into());
             let running = match before.remove(&names) {
                 Some(running) if running.is(server, &check) => running,
                 _ => {
