@@ -19,7 +19,7 @@ use shared::verdict::Verdict;
 use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::SendError;
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
 use crate::clock::{Clock, Moment};
 use crate::config::{Check, Config, Probe, Server};
@@ -152,19 +152,22 @@ struct Task {
 }
 
 impl Task {
-    async fn run(self, first: Duration) {
-        sleep(first).await;
-        let mut streak = Streak::default();
-        let mut pacing = Pacing::default();
-        loop {
-            let began = Instant::now();
-            // On the heap for as long as it runs: thousands of checks wait, few are under way.
-            if Box::pin(self.once(&mut streak, &mut pacing)).await.is_err() {
-                return;
+    /// Not an `async fn`: that would keep its arguments twice, in each of thousands of tasks.
+    fn run(self, first: Duration) -> impl Future<Output = ()> {
+        let mut next = Instant::now() + first;
+        async move {
+            let mut streak = Streak::default();
+            let mut pacing = Pacing::default();
+            loop {
+                sleep_until(next).await;
+                let began = Instant::now();
+                // On the heap for as long as it runs: thousands of checks wait, few are under way.
+                if Box::pin(self.once(&mut streak, &mut pacing)).await.is_err() {
+                    return;
+                }
+                let (ended, now) = (Instant::now(), self.clock.now());
+                next = self.pace().next(began, ended, &streak, &pacing, now);
             }
-            let (ended, now) = (Instant::now(), self.clock.now());
-            let next = self.pace().next(began, ended, &streak, &pacing, now);
-            sleep_until(next).await;
         }
     }
 

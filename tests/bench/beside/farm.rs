@@ -96,6 +96,7 @@ impl Farm {
     /// How many checks have reached the servers so far.
     pub(crate) fn checks(&self, ask: Ask) -> u64 {
         match ask {
+            Ask::Nothing => 0,
             Ask::Tcp | Ask::Plugin => self.tcp.connections.load(Ordering::Relaxed),
             Ask::Https => self.iis.connections() as u64,
             Ask::Smtp => {

@@ -8,6 +8,8 @@ use super::farm;
 /// What is asked of every server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ask {
+    /// Nothing: all servers serve.
+    Nothing,
     /// Whether the port accepts: `tcp` and `TCP_CHECK`.
     Tcp,
     /// A conversation with a mail server, in plaintext: `smtp` and `SMTP_CHECK`.
@@ -47,6 +49,7 @@ impl Pool {
     /// As governess's file. One success and one failure decide, as they do in keepalived.
     pub(crate) fn for_governess(&self, folder: &str, weight: impl Weights) -> String {
         let probe = match self.ask {
+            Ask::Nothing => "reported = {}".to_owned(),
             Ask::Tcp | Ask::Plugin => format!("tcp = {{ port = {} }}", farm::TCP),
             Ask::Smtp => format!("smtp = {{ ports = [\"{}/plain\"] }}", farm::SMTP),
             Ask::Https => format!(
@@ -73,9 +76,14 @@ impl Pool {
             let _ = write!(
                 text,
                 "[services.v{service}]\nfwmark = {}\nscheduler = \"wlc\"\nforward = \"nat\"\n\
-                 servers = [{}]\nchecks = [\"it\"]\n",
+                 servers = [{}]\nchecks = [{}]\n",
                 service + 1,
-                members.collect::<Vec<_>>().join(", ")
+                members.collect::<Vec<_>>().join(", "),
+                if self.ask == Ask::Nothing {
+                    ""
+                } else {
+                    "\"it\""
+                }
             );
         }
         text
@@ -107,6 +115,7 @@ impl Pool {
 
     fn checker(&self, server: usize) -> String {
         match self.ask {
+            Ask::Nothing => String::new(),
             Ask::Tcp => format!(
                 "TCP_CHECK {{ connect_port {} connect_timeout 5 }}",
                 farm::TCP
@@ -141,7 +150,7 @@ mod tests {
 
     #[test]
     fn governess_takes_its_file_and_no_server_is_twice_in_it() {
-        for ask in [Ask::Tcp, Ask::Smtp, Ask::Https, Ask::Plugin] {
+        for ask in [Ask::Nothing, Ask::Tcp, Ask::Smtp, Ask::Https, Ask::Plugin] {
             let pool = Pool {
                 services: 7,
                 servers: 600,

@@ -13,12 +13,11 @@ use crate::measure::Program;
 use crate::origin::package_version;
 use crate::statistics::Round;
 
-/// No check runs twice while something is measured.
 const POOL: Pool = Pool {
     services: 300,
     servers: 6000,
-    ask: Ask::Tcp,
-    interval: 3600,
+    ask: Ask::Nothing,
+    interval: 60,
 };
 
 /// A reload that takes longer than this is given up; the figure is a lower bound then.
@@ -27,9 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(150);
 pub(crate) fn against_keepalived() -> Outcome<Measured> {
     const ROUNDS: usize = 3;
     let _farm = Farm::build(&[Who::Governess.place(), Who::Keepalived.place()])?;
-    let sides = [Who::Governess, Who::Keepalived].map(begin);
-    let [ours, peer] = sides;
-    let (ours, peer) = (ours?, peer?);
+    let (ours, peer) = (begin(Who::Governess)?, begin(Who::Keepalived)?);
     let mut rounds = Vec::new();
     let mut given_up = false;
     for round in 0..ROUNDS {
@@ -111,7 +108,7 @@ pub(crate) fn against_ipvsadm() -> Outcome<Measured> {
 
 fn shape() -> String {
     format!(
-        "{} services with {} servers, each with a TCP check, and every weight changes. In the \
+        "{} services with {} servers without checks, and every weight changes. In the \
          kernel lab, both directors in a namespace each; the one that is not measured is frozen.",
         POOL.services, POOL.servers
     )
