@@ -376,7 +376,7 @@ mod tests {
         let row = &subject["rows"][0];
         assert_eq!(row["ours"]["median"], 0.001);
         assert_eq!(row["ratio"], 0.5);
-        assert_eq!(row["target"], 0.4);
+        assert_eq!(row["target"]["ratio_at_most"], 0.4);
         assert_eq!(row["met"], false);
     }
 }

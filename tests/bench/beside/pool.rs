@@ -162,7 +162,8 @@ mod tests {
             assert_eq!((config.services.len(), config.servers.len()), (7, 600));
             let checks: usize = config.services.iter().map(|one| one.servers.len()).sum();
             assert_eq!(checks, 600);
-            assert_eq!(config.servers[4].weight, 2);
+            let fourth = config.server_named("s4").unwrap();
+            assert_eq!(config.servers[fourth.0].weight, 2);
         }
     }
 
