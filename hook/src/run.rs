@@ -90,12 +90,24 @@ async fn direct(path: &Path, config: Config, setup: Setup, parts: Parts) -> Resu
         keepers,
         beside,
         ticks: ticks(period),
+        told_all: false,
     };
     // What the maintenance folder says counts before the first success.
     run.tick();
     run.checks.follow(run.director.config());
     run.watches.follow(run.director.config());
+    give_memory_back();
     run.follow(listener, (reports, watched), looks).await
+}
+
+/// A file of thousands of servers, and what `status` says of them, takes more memory for a moment
+/// than all that is known of them. The C library would keep that for the next time.
+fn give_memory_back() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: malloc_trim(3) may be called at any time and takes no pointers.
+    unsafe {
+        libc::malloc_trim(0);
+    }
 }
 
 fn ticks(period: Duration) -> Interval {
@@ -167,6 +179,8 @@ struct Run<'a> {
     keepers: Keepers,
     beside: Beside,
     ticks: Interval,
+    /// The whole state was told since the last tick, in words that took much memory.
+    told_all: bool,
 }
 
 impl Run<'_> {
@@ -200,6 +214,7 @@ impl Run<'_> {
                     let _ = asked.answer.send(reply);
                 }
                 Some(seen) = looks.recv() => {
+                    self.told_all = true;
                     let _ = seen.send(self.director.status(self.clock.now()));
                 }
                 told = self.keepers.next() => match told {
@@ -227,6 +242,9 @@ impl Run<'_> {
             self.director.take_maintenance(files, self.clock.now());
         }
         self.director.tick(self.clock.now());
+        if std::mem::take(&mut self.told_all) {
+            give_memory_back();
+        }
     }
 
     /// Reads the file anew. Everything that can be refused is, before anything is touched.
@@ -289,6 +307,7 @@ impl Run<'_> {
         for event in events {
             self.director.host_event(event);
         }
+        give_memory_back();
     }
 
     fn reply(&mut self, asked: &Asked) -> Value {
@@ -299,6 +318,7 @@ impl Run<'_> {
                 Err(refusal) => json!({ "error": refusal }),
             };
         }
+        self.told_all |= !matches!(asked.request, Request::Fresh | Request::Report(_));
         match &asked.request {
             Request::Plan => self.plan(),
             Request::Fresh => self.director.freshness(now),

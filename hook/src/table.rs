@@ -257,7 +257,29 @@ pub enum Step {
     },
 }
 
+/// So many steps go together at most: the kernel's answers to them fit into a socket's buffer.
+const TOGETHER: usize = 64;
+
+/// Steps in their order, in groups of which each may be carried out as one: whichever of a group
+/// were left out, the table would serve. What gains weight comes before what loses it still.
+pub fn together(steps: &[Step]) -> impl Iterator<Item = &[Step]> {
+    let groups = steps.chunk_by(|one, next| {
+        let course = one.course();
+        course.is_some() && course == next.course() && one.service() == next.service()
+    });
+    groups.flat_map(|group| group.chunks(TOGETHER))
+}
+
 impl Step {
+    /// For a step that sets a destination: whether it loses weight.
+    fn course(&self) -> Option<bool> {
+        match self {
+            Self::AddDestination { .. } => Some(false),
+            Self::EditDestination { from, to, .. } => Some(to.weight < from.weight),
+            _ => None,
+        }
+    }
+
     /// The destination that a step is about, if it is about one.
     pub fn destination(&self) -> Option<SocketAddr> {
         match self {
@@ -333,6 +355,65 @@ impl Step {
             }
             Self::DeleteService { service, .. } => {
                 table.remove(service);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A step on one of two services: a destination that is added, gains or loses, or none.
+    fn any_step() -> impl Strategy<Value = Step> {
+        (1_u32..3, 0_u8..4, 0_u32..3).prop_map(|(mark, kind, weight)| {
+            let family = Family::V4;
+            let service = ServiceKey::Fwmark { family, mark };
+            let destination = SocketAddr::from(([10, 0, 1, 1], 0));
+            let with = |weight| DestinationSettings {
+                forward: Forward::Nat,
+                weight,
+                upper_threshold: 0,
+                lower_threshold: 0,
+                encapsulation: Encapsulation::default(),
+            };
+            match kind {
+                0 => Step::AddDestination {
+                    service,
+                    destination,
+                    to: with(weight),
+                },
+                1 | 2 => Step::EditDestination {
+                    service,
+                    destination,
+                    from: with(1),
+                    to: with(weight),
+                },
+                _ => Step::DeleteDestination {
+                    service,
+                    destination,
+                    from: with(weight),
+                },
+            }
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn groups_keep_the_order_and_never_mix_services_or_gains_with_losses(
+            steps in prop::collection::vec(any_step(), 0..300),
+        ) {
+            let groups: Vec<&[Step]> = together(&steps).collect();
+            prop_assert_eq!(&groups.concat(), &steps);
+            for group in groups {
+                prop_assert!(!group.is_empty() && group.len() <= TOGETHER);
+                let alike = group.iter().all(|step| {
+                    step.service() == group[0].service() && step.course() == group[0].course()
+                });
+                prop_assert!(alike);
+                prop_assert!(group.len() == 1 || group[0].course().is_some());
             }
         }
     }

@@ -4,6 +4,8 @@
 //! Both sides of a row run interleaved on the same machine in the same minute, so that the ratio
 //! means something where the absolute figures do not.
 
+mod beside;
+mod curve_svg;
 mod lab;
 mod measure;
 mod origin;
@@ -12,6 +14,8 @@ mod statistics;
 mod table;
 
 use std::error::Error;
+use std::fs;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread;
 
@@ -37,6 +41,9 @@ enum Command {
         /// Print one JSON document instead of the table
         #[arg(long)]
         json: bool,
+        /// Draw the subjects `curve/SIZE` into this SVG file
+        #[arg(long, value_name = "FILE")]
+        curve: Option<PathBuf>,
         #[arg(value_name = "SUBJECT")]
         names: Vec<String>,
     },
@@ -53,9 +60,13 @@ fn main() -> ExitCode {
             }
             Ok(ExitCode::SUCCESS)
         }
-        Command::Run { json, names } => chosen(&names).and_then(|subjects| {
+        Command::Run { json, curve, names } => chosen(&names).and_then(|subjects| {
             let format = if json { Report::json } else { Report::text };
             let report = report(&subjects)?;
+            if let Some(file) = curve {
+                fs::write(&file, curve_svg::draw(&report.curve()))
+                    .map_err(|error| format!("{}: {error}", file.display()))?;
+            }
             println!("{}", format(&report)?);
             Ok(verdict(&report))
         }),

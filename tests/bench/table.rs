@@ -5,8 +5,9 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use crate::Outcome;
+use crate::curve_svg::{Panel, Point};
 use crate::origin::Origin;
-use crate::rows::{Measured, Quantity, Unit};
+use crate::rows::{Measured, Quantity, Target, Unit};
 use crate::statistics::{Comparison, Spread};
 
 /// All rows with where they come from.
@@ -35,8 +36,7 @@ struct Row {
     rounds: usize,
     #[serde(flatten)]
     comparison: Comparison,
-    /// The most that the ratio may be.
-    target: f64,
+    target: Target,
     met: bool,
 }
 
@@ -82,13 +82,16 @@ impl Report {
     pub(crate) fn wrong(&self) -> Vec<String> {
         let missed = self.rows().filter(|(_, row)| !row.met);
         let missed = missed.map(|(subject, row)| {
-            let (ratio, target) = (row.comparison.ratio, row.target);
+            let Comparison { ours, ratio, .. } = row.comparison;
+            let found = match row.target {
+                Target::OursAtMost(_) => amount(ours.median, row.unit),
+                _ => format!("ratio {}", significant(ratio)),
+            };
             format!(
-                "target missed: {} {}: ratio {}, target {}",
+                "target missed: {} {}: {found}, target {}",
                 subject.subject,
                 row.row,
-                significant(ratio),
-                significant(target)
+                asked(row)
             )
         });
         let failed = self.failures.iter();
@@ -136,6 +139,31 @@ impl Report {
         Ok(text)
     }
 
+    /// The rows of the subjects `curve/SIZE`, as panels of a drawing; none if none was measured.
+    pub(crate) fn curve(&self) -> Vec<Panel> {
+        let mut panels: Vec<Panel> = Vec::new();
+        for (subject, row) in self.rows() {
+            let size = subject.subject.strip_prefix("curve/");
+            let Some(servers) = size.and_then(|size| size.parse().ok()) else {
+                continue;
+            };
+            let point = Point {
+                servers,
+                ours: row.comparison.ours.median,
+                peer: row.comparison.peer.median,
+            };
+            match panels.iter_mut().find(|panel| panel.title == row.row) {
+                Some(panel) => panel.points.push(point),
+                None => panels.push(Panel {
+                    title: row.row.clone(),
+                    unit: row.unit,
+                    points: vec![point],
+                }),
+            }
+        }
+        panels
+    }
+
     fn rows(&self) -> impl Iterator<Item = (&SubjectReport, &Row)> {
         let subjects = self.subjects.iter();
         subjects.flat_map(|subject| subject.rows.iter().map(move |row| (subject, row)))
@@ -150,8 +178,12 @@ fn row(quantity: &Quantity) -> Outcome<Row> {
         unit: quantity.unit,
         rounds: quantity.rounds.len(),
         comparison,
-        target: quantity.at_most,
-        met: comparison.ratio <= quantity.at_most,
+        target: quantity.target,
+        met: match quantity.target {
+            Target::RatioAtMost(most) => comparison.ratio <= most,
+            Target::OursAtMost(most) => comparison.ours.median <= most,
+            Target::None => true,
+        },
     })
 }
 
@@ -170,9 +202,28 @@ fn cells(subject: &SubjectReport, row: &Row) -> Cells {
         scattered(ours, row.unit),
         scattered(peer, row.unit),
         significant(ratio),
-        format!("<= {}", row.target),
-        if row.met { "yes" } else { "NO" }.to_owned(),
+        asked(row),
+        match (row.target, row.met) {
+            (Target::None, _) => "-",
+            (_, true) => "yes",
+            (_, false) => "NO",
+        }
+        .to_owned(),
     ]
+}
+
+/// The target in words.
+fn asked(row: &Row) -> String {
+    match row.target {
+        Target::RatioAtMost(most) => format!("<= {most}"),
+        Target::OursAtMost(most) => format!("ours <= {}", amount(most, row.unit)),
+        Target::None => "-".to_owned(),
+    }
+}
+
+fn amount(value: f64, unit: Unit) -> String {
+    let (size, name) = scale(value, unit);
+    format!("{} {name}", significant(value / size))
 }
 
 fn columns(lines: &[Cells]) -> String {
@@ -209,10 +260,11 @@ fn scattered(spread: Spread, unit: Unit) -> String {
 }
 
 /// The unit in which a value is a number that people can read.
-fn scale(value: f64, unit: Unit) -> (f64, &'static str) {
+pub(crate) fn scale(value: f64, unit: Unit) -> (f64, &'static str) {
     let units: &[(f64, &str)] = match unit {
         Unit::Seconds => &[(1.0, "s"), (1e-3, "ms"), (1e-6, "us")],
         Unit::Bytes => &[(1_048_576.0, "MiB"), (1024.0, "KiB"), (1.0, "B")],
+        Unit::Times => &[(1.0, "x")],
     };
     let fits = units.iter().find(|(size, _)| value >= *size);
     fits.or(units.last()).copied().unwrap_or((1.0, ""))
@@ -250,7 +302,7 @@ mod tests {
             quantities: vec![Quantity {
                 name: "CPU time".to_owned(),
                 unit: Unit::Seconds,
-                at_most,
+                target: Target::RatioAtMost(at_most),
                 rounds: vec![Round { ours, peer }; 3],
             }],
         };
@@ -300,7 +352,7 @@ mod tests {
         let report = report(0.003, 0.002, 0.6);
         assert_eq!(
             report.wrong(),
-            ["target missed: thing CPU time: ratio 1.50, target 0.600"]
+            ["target missed: thing CPU time: ratio 1.50, target <= 0.6"]
         );
         assert!(report.text().unwrap().contains("NO"));
     }
@@ -324,7 +376,7 @@ mod tests {
         let row = &subject["rows"][0];
         assert_eq!(row["ours"]["median"], 0.001);
         assert_eq!(row["ratio"], 0.5);
-        assert_eq!(row["target"], 0.4);
+        assert_eq!(row["target"]["ratio_at_most"], 0.4);
         assert_eq!(row["met"], false);
     }
 }

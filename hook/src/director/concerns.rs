@@ -10,7 +10,7 @@ use crate::config::{Config, ServerId, ServiceId};
 /// Who is concerned, computed once a configuration.
 #[derive(Debug, Default)]
 pub(super) struct Concerns {
-    by_probe: HashMap<ProbeKey, Vec<ServiceId>>,
+    by_probe: HashMap<ProbeKey, Vec<(ServiceId, usize)>>,
     by_server: HashMap<ServerId, Vec<(ServiceId, usize)>>,
     by_address: HashMap<IpAddr, ServerId>,
 }
@@ -24,7 +24,7 @@ impl Concerns {
                 places.push((ServiceId(id), at));
                 for check in &service.checks {
                     let services = concerns.by_probe.entry((*server, *check)).or_default();
-                    services.push(ServiceId(id));
+                    services.push((ServiceId(id), at));
                 }
             }
         }
@@ -34,8 +34,8 @@ impl Concerns {
         concerns
     }
 
-    /// The services that one check on one server is for.
-    pub(super) fn services(&self, probe: ProbeKey) -> &[ServiceId] {
+    /// The services that one check on one server is for, with its position there.
+    pub(super) fn services(&self, probe: ProbeKey) -> &[(ServiceId, usize)] {
         self.by_probe.get(&probe).map_or(&[], Vec::as_slice)
     }
 

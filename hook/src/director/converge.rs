@@ -14,7 +14,7 @@ use crate::operate::journal::Event;
 use crate::operate::plan;
 use crate::policy::{self, Candidate, Decision, Pool, Rules};
 use crate::reconcile::{self, Scope, WantedService};
-use crate::table::{ServiceKey, Step, Table};
+use crate::table::{ServiceKey, Step, Table, together};
 
 impl Director {
     /// Decides a service's weights anew and writes what differs. `losses` tells what somebody took
@@ -44,14 +44,10 @@ impl Director {
         steps: &[Step],
         losses: &[String],
     ) -> bool {
-        for step in steps {
-            let about = About {
-                server: about.server.or(self.server_of(step)),
-                ..about
-            };
-            if let Err(error) = self.carry_out(about, step) {
+        for steps in together(steps) {
+            if let Err((step, error)) = self.carry_out(about, steps) {
                 let words = format!("{}: {error}", plan::words(step));
-                self.note_table_error(about, words);
+                self.note_table_error(self.about_step(about, step), words);
                 return false;
             }
         }
@@ -118,7 +114,7 @@ impl Director {
     }
 
     /// How long a first judgement may take before the service stops waiting for it.
-    fn patience(&self, service: ServiceId) -> Duration {
+    pub(super) fn patience(&self, service: ServiceId) -> Duration {
         let checks = self.config.services[service.0].checks.iter();
         let own = checks
             .map(|id| &self.config.checks[id.0])
@@ -150,49 +146,87 @@ impl Director {
         }
     }
 
-    fn carry_out(&mut self, about: About, step: &Step) -> Result<(), KernelError> {
-        self.announce(step).map_err(|source| KernelError::Refused {
+    /// Carries out steps that go together. The error is that of the first that failed.
+    fn carry_out<'a>(
+        &mut self,
+        about: About,
+        steps: &'a [Step],
+    ) -> Result<(), (&'a Step, KernelError)> {
+        let unannounced = |source| KernelError::Refused {
             what: "writing `intents` in state_dir".to_owned(),
             source,
-        })?;
-        self.kernel.apply(step)?;
+        };
+        match (self.announce(steps), steps.first()) {
+            (Err(error), Some(first)) => return Err((first, unannounced(error))),
+            (_, None) => return Ok(()),
+            _ => {}
+        }
+        let outcomes = self.kernel.apply_together(steps);
         // A hand edit that undoes our step would look like the table of before.
-        self.fingerprint = None;
-        // The kernel has it; a full disk only means that a restart sees it as pending.
-        let _ = self.acknowledge(step);
-        step.follow(&mut self.table);
-        let weight = step
-            .weight()
-            .map(|weight| (evidence::WEIGHT.to_owned(), weight.into()));
-        self.note_with(Event::Step, about, plan::words(step), weight);
-        Ok(())
+        self.stepped = true;
+        if !steps.iter().all(|step| step.destination().is_some()) {
+            self.fingerprint = None;
+        }
+        let mut done = Vec::with_capacity(steps.len());
+        let mut failure = None;
+        for (step, outcome) in steps.iter().zip(outcomes) {
+            match outcome {
+                Ok(()) => done.push(step),
+                Err(error) => failure = failure.or(Some((step, error))),
+            }
+        }
+        // The kernel has them; a full disk only means that a restart sees them as pending.
+        let _ = self.acknowledge(&done);
+        for step in done {
+            step.follow(&mut self.table);
+            let weight = step
+                .weight()
+                .map(|weight| (evidence::WEIGHT.to_owned(), weight.into()));
+            let about = self.about_step(about, step);
+            self.note_with(Event::Step, about, plan::words(step), weight);
+        }
+        failure.map_or(Ok(()), Err)
     }
 
-    /// Puts on record what is about to be written.
-    fn announce(&mut self, step: &Step) -> std::io::Result<()> {
-        match (step, written_weight(step)) {
-            (Step::AddService { service, .. }, _) => {
-                self.records.intents.announce_creation(&service.to_string())
-            }
-            (_, Some((target, weight))) => self.records.intents.announce(&target, weight),
-            _ => Ok(()),
+    fn about_step(&self, about: About, step: &Step) -> About {
+        About {
+            server: about.server.or(self.server_of(step)),
+            ..about
         }
     }
 
-    fn acknowledge(&mut self, step: &Step) -> std::io::Result<()> {
-        match (step, written_weight(step)) {
-            (Step::DeleteService { service, .. }, _) => self
+    /// Puts on record what is about to be written.
+    fn announce(&mut self, steps: &[Step]) -> std::io::Result<()> {
+        let intents = &mut self.records.intents;
+        for step in steps {
+            if let Step::AddService { service, .. } = step {
+                intents.announce_creation(&service.to_string())?;
+            }
+        }
+        let weights: Vec<_> = steps.iter().filter_map(written_weight).collect();
+        intents.announce(&weights)
+    }
+
+    fn acknowledge(&mut self, steps: &[&Step]) -> std::io::Result<()> {
+        for step in steps {
+            self.acknowledge_deletion(step)?;
+        }
+        let weights = steps.iter().filter_map(|step| written_weight(step));
+        let weights: Vec<_> = weights.collect();
+        self.records.intents.acknowledge_all(&weights)
+    }
+
+    fn acknowledge_deletion(&mut self, step: &Step) -> std::io::Result<()> {
+        match step {
+            Step::DeleteService { service, .. } => self
                 .records
                 .intents
                 .acknowledge_deletion(&service.to_string()),
-            (
-                Step::DeleteDestination {
-                    service,
-                    destination,
-                    ..
-                },
-                _,
-            ) if self
+            Step::DeleteDestination {
+                service,
+                destination,
+                ..
+            } if self
                 .server_of(step)
                 .is_none_or(|id| !self.has_member(*service, id)) =>
             {
@@ -200,7 +234,6 @@ impl Director {
                     .intents
                     .acknowledge_deletion(&plan::target(*service, *destination))
             }
-            (_, Some((target, weight))) => self.records.intents.acknowledge(&target, weight),
             _ => Ok(()),
         }
     }

@@ -4,6 +4,7 @@ use super::{Director, ProbeKey, Report, Told};
 use crate::clock::Moment;
 use crate::config::{CheckId, ServerId, ServiceId};
 use crate::health::{self, Joining, Opinion, Reading, State, Streak};
+use crate::policy::{Candidate, Pool};
 
 impl Director {
     /// Takes one check's result in and carries out what follows from it. One about a server or a
@@ -24,6 +25,7 @@ impl Director {
 
     fn take_told(&mut self, told: Told<'_>, now: Moment) {
         let key = (told.server, told.check);
+        let concerned = self.concerned(key, now);
         let reading = match self.hindrance(key) {
             Some(_) => Reading::Nothing,
             None => Reading::from(told.verdict),
@@ -32,8 +34,12 @@ impl Director {
         probed.streak = probed.streak.after(reading, now);
         probed.stale = false;
         let fails = probed.streak.failing_since().is_some();
-        let before = probed.last.replace((now, told.verdict.clone()));
+        let before = probed.last.as_ref();
         let before = before.map(|(_, verdict)| (verdict.condition, verdict.kind));
+        match &mut probed.last {
+            Some((at, last)) if **last == *told.verdict => *at = now,
+            last => *last = Some((now, Box::new(told.verdict.clone()))),
+        }
         let same = before == Some((told.verdict.condition, told.verdict.kind));
         let rules = self.config.checks[told.check.0].rules;
         probed.tale = probed.tale.after(before.is_some(), same, rules);
@@ -42,11 +48,31 @@ impl Director {
         if fails {
             self.forgive_dependents(key);
         }
-        for service in self.concerns.services(key).to_vec() {
-            self.judge(service, told, now);
-            self.converge(service, &[], now);
+        for (service, at, before) in concerned {
+            self.judge(service, at, told, now);
+            if !self.is_settled(service) || self.candidate(service, at, now) != before {
+                self.converge(service, &[], now);
+            }
         }
         self.records.journal.flush();
+    }
+
+    /// The services that a check on a server is for, with its position there and what the policy
+    /// sees of it at present.
+    fn concerned(&self, key: ProbeKey, now: Moment) -> Vec<(ServiceId, usize, Candidate)> {
+        let places = self.concerns.services(key).iter();
+        places
+            .map(|(service, at)| (*service, *at, self.candidate(*service, *at, now)))
+            .collect()
+    }
+
+    /// Whether nothing but another view of its servers can make the policy want another table: most
+    /// reports say what the one before has said, and there may be hundreds a second.
+    fn is_settled(&self, service: ServiceId) -> bool {
+        let memory = &self.services[service.0].memory;
+        self.table_error.is_none()
+            && memory.ramps.is_empty()
+            && matches!(memory.pool, Pool::Working(_))
     }
 
     /// The check on the same server whose failure keeps this one from being judged.
@@ -74,11 +100,7 @@ impl Director {
         }
     }
 
-    fn judge(&mut self, service: ServiceId, told: Told<'_>, now: Moment) {
-        let members = &self.config.services[service.0].servers;
-        let Some(at) = members.iter().position(|member| *member == told.server) else {
-            return;
-        };
+    fn judge(&mut self, service: ServiceId, at: usize, told: Told<'_>, now: Moment) {
         let opinions = self.opinions(service, told.server);
         let require = self.config.services[service.0].require;
         let joining = self.joining(service, at, now);

@@ -141,7 +141,10 @@ pub struct Director {
     table: Table,
     /// Destinations on their way out that had no connections when last counted.
     idle: BTreeSet<(ServiceKey, SocketAddr)>,
+    /// Of the table when it was last looked at.
     fingerprint: Option<String>,
+    /// We have set destinations since.
+    stepped: bool,
     table_error: Option<String>,
     noted_error: Option<String>,
     host_problems: BTreeMap<String, String>,
@@ -156,7 +159,8 @@ pub struct Director {
 #[derive(Debug, Default)]
 struct Probed {
     streak: Streak,
-    last: Option<(Moment, Verdict)>,
+    /// Boxed: there are tens of thousands, in trees whose nodes are half empty.
+    last: Option<(Moment, Box<Verdict>)>,
     tale: notes::Tale,
     stale: bool,
 }
@@ -230,6 +234,7 @@ impl Director {
             table: Table::new(),
             idle: BTreeSet::new(),
             fingerprint: None,
+            stepped: false,
             table_error: None,
             noted_error: None,
             host_problems: BTreeMap::new(),
@@ -260,8 +265,9 @@ impl Director {
         self.find_stale(now);
         self.find_stale_watches(now);
         let fingerprint = self.kernel.fingerprint();
-        let unchanged = fingerprint.is_some() && fingerprint == self.fingerprint;
-        if unchanged && self.table_error.is_none() {
+        if self.table_error.is_none() && self.is_as_left(fingerprint.as_deref()) {
+            self.fingerprint = fingerprint;
+            self.stepped = false;
             self.converge_by_time(now);
         } else if let Err(error) = self.reread(now) {
             self.note_table_error(About::default(), error.to_string());
@@ -301,10 +307,22 @@ impl Director {
         self.records.journal.flush();
     }
 
+    /// Whether the table is as it was last read, but for steps of our own since.
+    fn is_as_left(&self, fingerprint: Option<&str>) -> bool {
+        match (self.fingerprint.as_deref(), fingerprint) {
+            (Some(before), Some(found)) if self.stepped => {
+                self.kernel.became(before, found, &self.table)
+            }
+            (Some(before), Some(found)) => before == found,
+            _ => false,
+        }
+    }
+
     fn reread(&mut self, now: Moment) -> Result<(), KernelError> {
         let fingerprint = self.kernel.fingerprint();
         let before = std::mem::replace(&mut self.table, self.kernel.dump()?);
         self.fingerprint = fingerprint;
+        self.stepped = false;
         self.noted_error = self.table_error.take();
         self.note_owners_changes(&before);
         self.adopt(now);
@@ -322,8 +340,12 @@ impl Director {
     fn converge_by_time(&mut self, now: Moment) {
         for service in self.service_ids() {
             let state = &self.services[service.0];
-            let unjudged = state.members.iter().any(|m| m.state == State::Unknown);
-            if unjudged || !state.memory.ramps.is_empty() {
+            let patience = self.patience(service);
+            let overdue = state
+                .members
+                .iter()
+                .any(|member| member.state == State::Unknown && now.since(member.since) > patience);
+            if overdue || !state.memory.ramps.is_empty() {
                 self.converge(service, &[], now);
             }
         }

@@ -163,12 +163,12 @@ impl Intents {
         self.entries.get(target).copied().unwrap_or_default()
     }
 
-    /// Announces a write.
+    /// Announces writes.
     ///
     /// # Errors
     /// The file cannot be written; then the kernel must not be either.
-    pub fn announce(&mut self, target: &str, weight: u32) -> io::Result<()> {
-        self.append(target, weight, Phase::Pending)
+    pub fn announce(&mut self, weights: &[(Target, u32)]) -> io::Result<()> {
+        self.append_weights(weights, Phase::Pending)
     }
 
     /// Notes that the kernel has this weight.
@@ -177,6 +177,14 @@ impl Intents {
     /// The file cannot be written.
     pub fn acknowledge(&mut self, target: &str, weight: u32) -> io::Result<()> {
         self.append(target, weight, Phase::Acknowledged)
+    }
+
+    /// Notes that the kernel has these weights.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn acknowledge_all(&mut self, weights: &[(Target, u32)]) -> io::Result<()> {
+        self.append_weights(weights, Phase::Acknowledged)
     }
 
     /// Notes the weight that the table's owner gave a destination.
@@ -210,13 +218,29 @@ impl Intents {
     }
 
     fn append(&mut self, target: &str, weight: u32, state: Phase) -> io::Result<()> {
-        let line = self.identity.line(target, weight, state);
+        self.append_lines(&[self.identity.line(target, weight, state)])
+    }
+
+    fn append_weights(&mut self, weights: &[(Target, u32)], state: Phase) -> io::Result<()> {
+        let lines = weights
+            .iter()
+            .map(|(target, weight)| self.identity.line(target, *weight, state));
+        self.append_lines(&lines.collect::<Vec<_>>())
+    }
+
+    fn append_lines(&mut self, lines: &[Line]) -> io::Result<()> {
         if let Some((_, file)) = &mut self.file {
-            file.write_all(render(&line)?.as_bytes())?;
+            let text = lines.iter().map(render).collect::<io::Result<String>>()?;
+            file.write_all(text.as_bytes())?;
         }
-        take(&mut self.entries, &mut self.created, &line);
-        self.lines += 1;
-        if let (Some((path, file)), true) = (&mut self.file, self.lines > COMPACT_AFTER) {
+        for line in lines {
+            take(&mut self.entries, &mut self.created, line);
+        }
+        self.lines += lines.len();
+        if let (Some((path, file)), true) = (
+            &mut self.file,
+            self.lines > COMPACT_AFTER + self.entries.len(),
+        ) {
             *file = rewrite(path, &self.identity, &self.entries, &self.created)?;
             self.lines = 0;
         }
@@ -248,7 +272,12 @@ fn take(entries: &mut BTreeMap<Target, Entry>, created: &mut BTreeSet<Target>, l
         Phase::Deleted => {
             created.remove(&line.target);
             let of_service = format!("{}/", line.target);
-            entries.retain(|at, _| *at != line.target && !at.starts_with(&of_service));
+            entries.remove(&line.target);
+            let its = entries.range(of_service.clone()..);
+            let its = its.take_while(|(at, _)| at.starts_with(&of_service));
+            for gone in its.map(|(at, _)| at.clone()).collect::<Vec<_>>() {
+                entries.remove(&gone);
+            }
         }
         Phase::Pending | Phase::Acknowledged | Phase::Nominal => {
             entries.entry(line.target.clone()).or_default().take(line);
@@ -310,7 +339,9 @@ mod tests {
         let path = folder.path().join("intents");
         let mut intents = Intents::open(&path, here()).unwrap();
         intents.acknowledge("fwm:80/10.0.1.1", 1).unwrap();
-        intents.announce("fwm:80/10.0.1.1", 0).unwrap();
+        intents
+            .announce(&[("fwm:80/10.0.1.1".to_owned(), 0)])
+            .unwrap();
         drop(intents);
         let intents = Intents::open(&path, here()).unwrap();
         assert_eq!(origin(&intents, 1), Origin::Ours);
@@ -323,7 +354,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("intents");
         let mut intents = Intents::open(&path, here()).unwrap();
-        intents.announce("fwm:80/10.0.1.1", 0).unwrap();
+        intents
+            .announce(&[("fwm:80/10.0.1.1".to_owned(), 0)])
+            .unwrap();
         intents.acknowledge("fwm:80/10.0.1.1", 0).unwrap();
         assert_eq!(origin(&intents, 1), Origin::ByHand);
     }

@@ -8,6 +8,7 @@ use crate::clock::Moment;
 use crate::config::{Backend, Config, ServerId, VirtualService};
 use crate::kernel::{KernelError, backend};
 use crate::operate::journal::Event;
+use crate::table::ServiceKey;
 
 impl Director {
     /// Carries out another configuration from now on. Health, streaks, ramps and wishes are kept by
@@ -141,14 +142,13 @@ impl Director {
 
     /// Tells of services that are no longer ours and stay, since we did not create them.
     fn note_left_behind(&mut self, before: &Config) {
+        let kept = self.config.services.iter();
+        let kept: BTreeSet<ServiceKey> = kept.map(|service| service.key).collect();
         let gone = before
             .services
             .iter()
             .map(|service| service.key)
-            .filter(|key| {
-                let mut services = self.config.services.iter();
-                services.all(|service| service.key != *key) && self.table.contains_key(key)
-            });
+            .filter(|key| !kept.contains(key) && self.table.contains_key(key));
         let gone: Vec<String> = gone.map(|key| key.to_string()).collect();
         for key in gone {
             let reason = format!(
@@ -167,9 +167,11 @@ fn carried(
     same: &BTreeMap<ServerId, ServerId>,
     now: Moment,
 ) -> ServiceState {
+    let places = new.servers.iter().enumerate();
+    let places: BTreeMap<ServerId, usize> = places.map(|(at, server)| (*server, at)).collect();
     let moved = |at: usize| {
         let server = same.get(old.servers.get(at)?)?;
-        new.servers.iter().position(|member| member == server)
+        places.get(server).copied()
     };
     let first = first_state(new);
     let mut members = super::members(new, now);

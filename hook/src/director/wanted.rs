@@ -94,19 +94,17 @@ impl Director {
         let Some(there) = there.filter(|_| self.scope() == Scope::Services) else {
             return Vec::new();
         };
-        let named = |at: &SocketAddr| {
-            let members = service.servers.iter();
-            members
-                .map(|server| self.config.destination(service, *server))
-                .any(|member| member == *at)
-        };
+        let members = service.servers.iter();
+        let named: BTreeSet<SocketAddr> = members
+            .map(|server| self.config.destination(service, *server))
+            .collect();
         let ours = |at: &SocketAddr, there: &Destination| {
             let entry = self.records.intents.entry(&plan::target(service.key, *at));
             entry.origin(there.settings.weight) == Origin::Ours
         };
         let destinations = there.destinations.iter();
         destinations
-            .filter(|(at, there)| !named(at) && ours(at, there))
+            .filter(|(at, there)| !named.contains(at) && ours(at, there))
             .map(|(at, there)| (*at, there))
             .collect()
     }

@@ -43,7 +43,7 @@ impl Director {
         watched.stale = false;
         let found = (report.verdict.condition, report.verdict.kind);
         let words = report.verdict.summary.clone();
-        let before = watched.last.replace((now, report.verdict));
+        let before = watched.last.replace((now, Box::new(report.verdict)));
         if before.is_none_or(|(_, before)| (before.condition, before.kind) != found) {
             let reason = format!("watch {}: {words}", report.watch);
             self.note(Event::Verdict, about(server), reason);

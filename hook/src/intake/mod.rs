@@ -19,7 +19,7 @@ use shared::verdict::Verdict;
 use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::SendError;
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
 use crate::clock::{Clock, Moment};
 use crate::config::{Check, Config, Probe, Server};
@@ -70,10 +70,18 @@ impl Checks {
         needed.retain(|(_, check)| !config.checks[check.0].is_reported());
         let mut before = std::mem::take(&mut self.running);
         let shared: Vec<Arc<Check>> = config.checks.iter().cloned().map(Arc::new).collect();
+        let check_names: Vec<Arc<str>> = config
+            .checks
+            .iter()
+            .map(|check| check.name.as_str().into())
+            .collect();
         for (at, (server, check)) in needed.iter().enumerate() {
             let server = &config.servers[server.0];
+            let names = (
+                server.name.as_str().into(),
+                Arc::clone(&check_names[check.0]),
+            );
             let check = on(&shared[check.0], server);
-            let names = (server.name.as_str().into(), check.name.as_str().into());
             let running = match before.remove(&names) {
                 Some(running) if running.is(server, &check) => running,
                 _ => {
@@ -144,19 +152,22 @@ struct Task {
 }
 
 impl Task {
-    async fn run(self, first: Duration) {
-        sleep(first).await;
-        let mut streak = Streak::default();
-        let mut pacing = Pacing::default();
-        loop {
-            let began = Instant::now();
-            // On the heap for as long as it runs: thousands of checks wait, few are under way.
-            if Box::pin(self.once(&mut streak, &mut pacing)).await.is_err() {
-                return;
+    /// Not an `async fn`: that would keep its arguments twice, in each of thousands of tasks.
+    fn run(self, first: Duration) -> impl Future<Output = ()> {
+        let mut next = Instant::now() + first;
+        async move {
+            let mut streak = Streak::default();
+            let mut pacing = Pacing::default();
+            loop {
+                sleep_until(next).await;
+                let began = Instant::now();
+                // On the heap for as long as it runs: thousands of checks wait, few are under way.
+                if Box::pin(self.once(&mut streak, &mut pacing)).await.is_err() {
+                    return;
+                }
+                let (ended, now) = (Instant::now(), self.clock.now());
+                next = self.pace().next(began, ended, &streak, &pacing, now);
             }
-            let (ended, now) = (Instant::now(), self.clock.now());
-            let next = self.pace().next(began, ended, &streak, &pacing, now);
-            sleep_until(next).await;
         }
     }
 
@@ -219,6 +230,8 @@ impl Pace {
     }
 }
 
+/// The large ones are on a heap of their own: room for the largest would cost the small ones more
+/// than they do.
 async fn probe(check: &Check, server: &Server, pacing: &mut Pacing, clock: Clock) -> Verdict {
     let deadline = Deadline::after(check.timeout);
     match &check.probe {
@@ -228,22 +241,28 @@ async fn probe(check: &Check, server: &Server, pacing: &mut Pacing, clock: Clock
                 address: SocketAddr::new(server.address, *port),
                 source: None,
             };
-            plugins_tls::x224::check(&target, options, deadline).await
+            Box::pin(plugins_tls::x224::check(&target, options, deadline)).await
         }
         Probe::Tcp(asked) => tcp::check(&check.name, asked, server, deadline).await,
-        Probe::Smtp(options) => smtp::check(options, server, pacing, clock, deadline).await,
+        Probe::Smtp(options) => {
+            Box::pin(smtp::check(options, server, pacing, clock, deadline)).await
+        }
         Probe::Owa { port, options } => {
             let target = Target {
                 name: server.address.to_string(),
                 address: SocketAddr::new(server.address, *port),
                 source: None,
             };
-            plugins_tls::owa::check(&target, options, deadline).await
+            Box::pin(plugins_tls::owa::check(&target, options, deadline)).await
         }
-        Probe::RealPath(path) => real_path::check(&check.name, path, server, deadline).await,
+        Probe::RealPath(path) => {
+            Box::pin(real_path::check(&check.name, path, server, deadline)).await
+        }
         // Its results come from elsewhere; it has no task.
         Probe::Reported => std::future::pending().await,
-        Probe::Exec(program) => exec::check(&check.name, program, Some(server), deadline).await,
+        Probe::Exec(program) => {
+            Box::pin(exec::check(&check.name, program, Some(server), deadline)).await
+        }
     }
 }
 

@@ -21,9 +21,30 @@ pub trait VirtualServers {
     /// Carries one step out and returns once the kernel has acknowledged it.
     fn apply(&mut self, step: &Step) -> Result<(), KernelError>;
 
+    /// Carries out steps of one group of [`together`](crate::table::together) and tells what came of
+    /// each. After a failure the rest may be left out; the answer is as long as the part that was
+    /// tried.
+    fn apply_together(&mut self, steps: &[Step]) -> Vec<Result<(), KernelError>> {
+        let mut outcomes = Vec::with_capacity(steps.len());
+        for step in steps {
+            outcomes.push(self.apply(step));
+            if outcomes.last().is_some_and(Result::is_err) {
+                break;
+            }
+        }
+        outcomes
+    }
+
     /// A cheap reading that changes whenever the table's services, destinations or weights
     /// change, and does not change with traffic. `None` where there is none: then dump.
     fn fingerprint(&mut self) -> Option<String>;
+
+    /// Whether a fingerprint tells that, since the one `before`, the table has become `expected` and
+    /// nothing else happened. It saves a dump after steps of our own; false where that cannot be
+    /// told.
+    fn became(&self, _before: &str, _fingerprint: &str, _expected: &Table) -> bool {
+        false
+    }
 
     /// The kernel's own table, where another program carries our weights into it. `None` where
     /// what [`dump`](Self::dump) reads is in force by itself.

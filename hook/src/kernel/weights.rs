@@ -37,6 +37,10 @@ impl VirtualServers for Weights {
     fn fingerprint(&mut self) -> Option<String> {
         self.ipvs.fingerprint()
     }
+
+    fn became(&self, before: &str, fingerprint: &str, expected: &Table) -> bool {
+        self.ipvs.became(before, fingerprint, expected)
+    }
 }
 
 /// Whether a change is one of weight and of nothing else.

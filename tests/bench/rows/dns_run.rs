@@ -10,7 +10,7 @@ use nix::sched::{CloneFlags, unshare};
 use tempfile::TempDir;
 
 use super::plugin_run::{beside_this, expect};
-use super::{Measured, Quantity, Unit};
+use super::{Measured, Quantity, Target, Unit};
 use crate::Outcome;
 use crate::measure::{Program, Time, bind_to_one_core, interleaved, rounds};
 use crate::origin::package_version;
@@ -62,7 +62,7 @@ fn measure(
     let seconds = |name: &str, quantity: fn(&Time) -> f64| Quantity {
         name: name.to_owned(),
         unit: Unit::Seconds,
-        at_most,
+        target: Target::RatioAtMost(at_most),
         rounds: rounds(&times, quantity),
     };
     Ok(Measured {

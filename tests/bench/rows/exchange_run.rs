@@ -10,7 +10,7 @@ use lookalike::rdp::Rdp;
 use lookalike::smtp::{Connector, Smtp};
 
 use super::plugin_run::{beside_this, expect};
-use super::{Measured, Quantity, Unit};
+use super::{Measured, Quantity, Target, Unit};
 use crate::Outcome;
 use crate::measure::{Program, Time, bind_to_one_core, interleaved, rounds};
 use crate::origin::package_version;
@@ -67,7 +67,7 @@ pub(crate) fn measure() -> Outcome<Measured> {
     let seconds = |name: &str, quantity: fn(&Time) -> f64| Quantity {
         name: name.to_owned(),
         unit: Unit::Seconds,
-        at_most: 0.33,
+        target: Target::RatioAtMost(0.33),
         rounds: rounds(&times, quantity),
     };
     Ok(Measured {

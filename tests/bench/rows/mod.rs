@@ -1,11 +1,15 @@
 //! What is measured. A subject is one file here and one entry in [`ALL`]; it gives one row a
 //! quantity.
 
+mod check_cpu;
+mod curve;
 mod dns_run;
 mod exchange_run;
+mod mass_change;
 mod owa_run;
 mod plugin_run;
 mod plugin_run_tls;
+mod scale;
 mod smtp_run;
 mod weight_change;
 
@@ -13,6 +17,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::Outcome;
 use crate::statistics::Round;
+
+pub(crate) use plugin_run::beside_this;
 
 /// Something of ours that is compared with a peer.
 pub(crate) struct Subject {
@@ -81,6 +87,66 @@ pub(crate) const ALL: &[Subject] = &[
         place: Place::Guest,
         measure: weight_change::measure,
     },
+    Subject {
+        name: "mass_change/keepalived",
+        place: Place::Guest,
+        measure: mass_change::against_keepalived,
+    },
+    Subject {
+        name: "mass_change/ipvsadm",
+        place: Place::Guest,
+        measure: mass_change::against_ipvsadm,
+    },
+    Subject {
+        name: "scale",
+        place: Place::Guest,
+        measure: scale::measure,
+    },
+    Subject {
+        name: "check_cpu/TCP_CHECK",
+        place: Place::Guest,
+        measure: check_cpu::against_tcp_check,
+    },
+    Subject {
+        name: "check_cpu/SMTP_CHECK",
+        place: Place::Guest,
+        measure: check_cpu::against_smtp_check,
+    },
+    Subject {
+        name: "check_cpu/SSL_GET",
+        place: Place::Guest,
+        measure: check_cpu::against_ssl_get,
+    },
+    Subject {
+        name: "check_cpu/MISC_CHECK",
+        place: Place::Guest,
+        measure: check_cpu::against_misc_check,
+    },
+    Subject {
+        name: "curve/100",
+        place: Place::Guest,
+        measure: || curve::measure(100),
+    },
+    Subject {
+        name: "curve/300",
+        place: Place::Guest,
+        measure: || curve::measure(300),
+    },
+    Subject {
+        name: "curve/1000",
+        place: Place::Guest,
+        measure: || curve::measure(1000),
+    },
+    Subject {
+        name: "curve/3000",
+        place: Place::Guest,
+        measure: || curve::measure(3000),
+    },
+    Subject {
+        name: "curve/10000",
+        place: Place::Guest,
+        measure: || curve::measure(10_000),
+    },
 ];
 
 /// A subject's figures.
@@ -100,9 +166,20 @@ pub(crate) struct Measured {
 pub(crate) struct Quantity {
     pub(crate) name: String,
     pub(crate) unit: Unit,
-    /// The target: the most that our median may be of the peer's.
-    pub(crate) at_most: f64,
+    pub(crate) target: Target,
     pub(crate) rounds: Vec<Round>,
+}
+
+/// The most that our side may cost.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Target {
+    /// The median in relation to the peer's.
+    RatioAtMost(f64),
+    /// The median itself, in the row's base unit.
+    OursAtMost(f64),
+    /// Nothing is asked; the row is there to be seen.
+    None,
 }
 
 /// What the figures of a row count.
@@ -111,4 +188,6 @@ pub(crate) struct Quantity {
 pub(crate) enum Unit {
     Seconds,
     Bytes,
+    /// How many times something else.
+    Times,
 }

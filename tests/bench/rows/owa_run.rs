@@ -7,7 +7,7 @@ use lookalike::certificate::Wish;
 use lookalike::iis::Iis;
 
 use super::plugin_run::{beside_this, expect};
-use super::{Measured, Quantity, Unit};
+use super::{Measured, Quantity, Target, Unit};
 use crate::Outcome;
 use crate::measure::{Program, Time, bind_to_one_core, interleaved, rounds};
 use crate::origin::package_version;
@@ -56,7 +56,7 @@ fn against(peer: &str, package: &str, at_most: f64) -> Outcome<Measured> {
     let seconds = |name: &str, quantity: fn(&Time) -> f64| Quantity {
         name: name.to_owned(),
         unit: Unit::Seconds,
-        at_most,
+        target: Target::RatioAtMost(at_most),
         rounds: rounds(&times, quantity),
     };
     Ok(Measured {

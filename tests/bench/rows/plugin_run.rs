@@ -6,7 +6,7 @@ use std::path::Path;
 
 use lookalike::rdp::Rdp;
 
-use super::{Measured, Quantity, Unit};
+use super::{Measured, Quantity, Target, Unit};
 use crate::Outcome;
 use crate::measure::{Program, Time, bind_to_one_core, interleaved, rounds};
 use crate::origin::package_version;
@@ -32,7 +32,7 @@ pub(crate) fn measure() -> Outcome<Measured> {
     let seconds = |name: &str, quantity: fn(&Time) -> f64| Quantity {
         name: name.to_owned(),
         unit: Unit::Seconds,
-        at_most: 0.6,
+        target: Target::RatioAtMost(0.6),
         rounds: rounds(&times, quantity),
     };
     Ok(Measured {
@@ -52,7 +52,7 @@ pub(crate) fn measure() -> Outcome<Measured> {
             Quantity {
                 name: "peak memory".to_owned(),
                 unit: Unit::Bytes,
-                at_most: 1.0,
+                target: Target::RatioAtMost(1.0),
                 rounds: rounds(&memory, |bytes| *bytes as f64),
             },
         ],
@@ -60,7 +60,7 @@ pub(crate) fn measure() -> Outcome<Measured> {
 }
 
 /// A binary of the same build as this one.
-pub(super) fn beside_this(name: &str) -> Outcome<std::path::PathBuf> {
+pub(crate) fn beside_this(name: &str) -> Outcome<std::path::PathBuf> {
     let this = env::current_exe()?;
     Ok(this.parent().unwrap_or(Path::new("")).join(name))
 }

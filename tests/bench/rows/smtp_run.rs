@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use lookalike::smtp::{Connector, Smtp};
 
 use super::plugin_run::{beside_this, expect};
-use super::{Measured, Quantity, Unit};
+use super::{Measured, Quantity, Target, Unit};
 use crate::Outcome;
 use crate::measure::{Program, Time, bind_to_one_core, interleaved, rounds};
 use crate::origin::package_version;
@@ -45,7 +45,7 @@ fn measure(how: &str, theirs: &[&str]) -> Outcome<Measured> {
     let seconds = |name: &str, quantity: fn(&Time) -> f64| Quantity {
         name: name.to_owned(),
         unit: Unit::Seconds,
-        at_most: 1.0,
+        target: Target::RatioAtMost(1.0),
         rounds: rounds(&times, quantity),
     };
     Ok(Measured {

@@ -123,7 +123,7 @@ pub(crate) fn measure() -> Outcome<Measured> {
         quantities: vec![Quantity {
             name: "wall time".to_owned(),
             unit: Unit::Seconds,
-            at_most: 0.01,
+            target: super::Target::RatioAtMost(0.01),
             rounds: rounds(&measured, Duration::as_secs_f64),
         }],
     })

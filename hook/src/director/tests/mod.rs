@@ -1,5 +1,6 @@
 mod beside;
 mod histories;
+mod many;
 mod operator;
 mod reload;
 
@@ -25,10 +26,12 @@ struct Kernel {
     twin: Arc<Mutex<Memory>>,
     written: Arc<Mutex<Vec<Step>>>,
     refuses: Arc<Mutex<bool>>,
+    dumps: Arc<Mutex<usize>>,
 }
 
 impl VirtualServers for Kernel {
     fn dump(&mut self) -> Result<Table, KernelError> {
+        *self.dumps.lock().unwrap() += 1;
         self.twin.lock().unwrap().dump()
     }
 
@@ -45,13 +48,21 @@ impl VirtualServers for Kernel {
     /// As the real one: services, destinations and weights.
     fn fingerprint(&mut self) -> Option<String> {
         let table = self.twin.lock().unwrap().dump().unwrap();
-        let weights = table.iter().map(|(key, service)| {
-            let members = service.destinations.iter();
-            let members = members.map(|(at, destination)| (at, destination.settings.weight));
-            (key, &service.settings, members.collect::<Vec<_>>())
-        });
-        Some(format!("{:?}", weights.collect::<Vec<_>>()))
+        Some(shown(&table))
     }
+
+    fn became(&self, _before: &str, fingerprint: &str, expected: &Table) -> bool {
+        fingerprint == shown(expected)
+    }
+}
+
+fn shown(table: &Table) -> String {
+    let weights = table.iter().map(|(key, service)| {
+        let members = service.destinations.iter();
+        let members = members.map(|(at, destination)| (at, destination.settings.weight));
+        (key, &service.settings, members.collect::<Vec<_>>())
+    });
+    format!("{:?}", weights.collect::<Vec<_>>())
 }
 
 impl Kernel {

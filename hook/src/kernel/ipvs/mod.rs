@@ -20,6 +20,7 @@ mod tests;
 
 use std::net::SocketAddr;
 
+use self::operation::Outcome;
 use self::socket::{Failure, OpenFailure, Socket};
 use crate::kernel::{KernelError, VirtualServers};
 use crate::table::{ServiceKey, Step, Table};
@@ -97,9 +98,34 @@ impl VirtualServers for Ipvs {
             })
     }
 
+    fn apply_together(&mut self, steps: &[Step]) -> Vec<Result<(), KernelError>> {
+        if let [step] = steps {
+            return vec![self.apply(step)];
+        }
+        match self.call(|socket| operation::apply_together(socket, steps)) {
+            Ok(outcomes) => {
+                let outcomes = steps.iter().zip(outcomes);
+                let outcomes = outcomes.map(|(step, outcome)| match outcome {
+                    Outcome::Done => Ok(()),
+                    // Alone it finds out why, and gets round what others did meanwhile.
+                    Outcome::Refused => self.apply(step),
+                });
+                outcomes.collect()
+            }
+            Err(error) => {
+                let first = steps.first().map(words::step).unwrap_or_default();
+                vec![Err(error.named(format!("{first}, and others with it")))]
+            }
+        }
+    }
+
     fn fingerprint(&mut self) -> Option<String> {
         let text = std::fs::read_to_string(proc::PATH).ok()?;
         Some(proc::fingerprint(&text))
+    }
+
+    fn became(&self, before: &str, fingerprint: &str, expected: &Table) -> bool {
+        proc::same_services(before, fingerprint) && proc::has_destinations(fingerprint, expected)
     }
 }
 

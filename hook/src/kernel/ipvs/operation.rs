@@ -9,11 +9,13 @@
 //! microseconds more for each of them. Nothing cheaper tells whether they changed: `/proc` shows
 //! no thresholds, and IPVS has no counter of changes.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use netlink_packet_core::DecodeError;
 
 use super::answer;
+use super::attribute::EncodeError;
 use super::destination::{self, KernelDestination};
 use super::merge;
 use super::request::{DESTINATION, Request, SERVICE};
@@ -50,6 +52,81 @@ pub(super) fn apply(kernel: &mut impl Transport, step: &Step) -> Result<(), Fail
             ..
         } => delete_destination(kernel, service, *destination),
         Step::DeleteService { service, .. } => delete_service(kernel, service),
+    }
+}
+
+/// What came of a step among others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// The kernel has it.
+    Done,
+    /// The kernel refused it; nothing was done.
+    Refused,
+}
+
+/// Carries out steps that set destinations of one service, all of them, whatever becomes of single
+/// ones. The service is read once for all of them, so thousands of changes cost no more than they
+/// must, and the window in which a change by others could be written over is that of one call.
+pub(super) fn apply_together(
+    kernel: &mut impl Transport,
+    steps: &[Step],
+) -> Result<Vec<Outcome>, Failure> {
+    let Some(service) = steps.first().map(Step::service) else {
+        return Ok(Vec::new());
+    };
+    let edits = |step: &Step| matches!(step, Step::EditDestination { .. });
+    let found = if steps.iter().any(edits) {
+        read_destinations(kernel, &service)?
+    } else {
+        Vec::new()
+    };
+    let found: BTreeMap<SocketAddr, KernelDestination> = found
+        .into_iter()
+        .map(|there| (there.address, there))
+        .collect();
+    let mut outcomes = vec![Outcome::Done; steps.len()];
+    let (mut asked, mut requests) = (Vec::new(), Vec::new());
+    for (at, step) in steps.iter().enumerate() {
+        if let Some(request) = setting(step, &found)? {
+            asked.push(at);
+            requests.push(request);
+        }
+    }
+    for (at, refused) in asked.into_iter().zip(kernel.commands(requests)?) {
+        if let (Some(outcome), true) = (outcomes.get_mut(at), refused) {
+            *outcome = Outcome::Refused;
+        }
+    }
+    Ok(outcomes)
+}
+
+/// The request for a step that sets a destination; none if there is nothing to do.
+fn setting(
+    step: &Step,
+    found: &BTreeMap<SocketAddr, KernelDestination>,
+) -> Result<Option<Request>, EncodeError> {
+    match step {
+        Step::AddDestination {
+            service,
+            destination,
+            to,
+        } => Request::new_destination(service, *destination, to).map(Some),
+        Step::EditDestination {
+            service,
+            destination,
+            from,
+            to,
+        } => {
+            let Some(now) = found.get(destination) else {
+                return Request::new_destination(service, *destination, to).map(Some);
+            };
+            let settings = &now.destination.settings;
+            let wanted = merge::destination(settings, from, to);
+            (wanted != *settings)
+                .then(|| Request::set_destination(service, *destination, &wanted, &now.unknown))
+                .transpose()
+        }
+        _ => Err(EncodeError("only destinations are set together".to_owned())),
     }
 }
 

@@ -6,13 +6,16 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use crate::table::{Forward, Protocol};
+use crate::table::{Family, Forward, Protocol, Service, ServiceKey, Table};
 
 /// The table of the network namespace that this thread is in.
 pub const PATH: &str = "/proc/thread-self/net/ip_vs";
 
 /// Each destination's line begins so, and ends with two counters of connections.
 const DESTINATION: &str = "  -> ";
+
+/// So many lines come before the first service.
+const HEADINGS: usize = 3;
 
 /// The text without the connection counters: equal as long as services, destinations,
 /// forwarding methods and weights are.
@@ -76,7 +79,6 @@ pub struct ProcDestination {
 
 /// Reads the whole text. The error is the first line that is not understood.
 pub fn parse(text: &str) -> Result<Vec<ProcService>, String> {
-    const HEADINGS: usize = 3;
     let mut services: Vec<ProcService> = Vec::new();
     for line in text.lines().skip(HEADINGS) {
         let not_understood = || line.to_owned();
@@ -90,6 +92,60 @@ pub fn parse(text: &str) -> Result<Vec<ProcService>, String> {
         }
     }
     Ok(services)
+}
+
+/// Whether two fingerprints name the same services, set in the same way.
+pub fn same_services(one: &str, other: &str) -> bool {
+    fn services(text: &str) -> impl Iterator<Item = &str> {
+        text.lines().filter(|line| !line.starts_with(DESTINATION))
+    }
+    services(one).eq(services(other))
+}
+
+/// Whether the services of a fingerprint have the destinations of a table, with their forwarding
+/// methods and weights. False as well for what the text does not tell apart: services of IPv4 and
+/// IPv6 by the same mark.
+pub fn has_destinations(fingerprint: &str, table: &Table) -> bool {
+    let mut services = 0;
+    let mut expected: Option<&Service> = None;
+    let mut left = 0;
+    for line in fingerprint.lines().skip(HEADINGS) {
+        let Some(rest) = line.strip_prefix(DESTINATION) else {
+            expected = service(line).and_then(|found| only(table, found.key));
+            let Some(service) = expected.filter(|_| left == 0) else {
+                return false;
+            };
+            services += 1;
+            left = service.destinations.len();
+            continue;
+        };
+        let same = standing(&mut rest.split_whitespace()).is_some_and(|(at, forward, weight)| {
+            let there = expected.and_then(|service| service.destinations.get(&at));
+            there.is_some_and(|there| {
+                (there.settings.forward, there.settings.weight) == (forward, weight)
+            })
+        });
+        if !same || left == 0 {
+            return false;
+        }
+        left -= 1;
+    }
+    left == 0 && services == table.len()
+}
+
+/// The service of a table that the text can mean, if there is just one.
+fn only(table: &Table, key: ProcKey) -> Option<&Service> {
+    let mark = match key {
+        ProcKey::Address(protocol, socket) => {
+            return table.get(&ServiceKey::Address { protocol, socket });
+        }
+        ProcKey::Fwmark(mark) => mark,
+    };
+    let of = |family| table.get(&ServiceKey::Fwmark { family, mark });
+    match (of(Family::V4), of(Family::V6)) {
+        (Some(_), Some(_)) => None,
+        (v4, v6) => v4.or(v6),
+    }
 }
 
 fn service(line: &str) -> Option<ProcService> {
@@ -111,6 +167,19 @@ fn service(line: &str) -> Option<ProcService> {
 
 fn destination(rest: &str) -> Option<(SocketAddr, ProcDestination)> {
     let mut words = rest.split_whitespace();
+    let (socket, forward, weight) = standing(&mut words)?;
+    let mut number = || words.next()?.parse::<u32>().ok();
+    let destination = ProcDestination {
+        forward,
+        weight,
+        active: number()?,
+        inactive: number()?,
+    };
+    Some((socket, destination))
+}
+
+/// What a destination's line begins with, and a fingerprint keeps of it.
+fn standing<'a>(words: &mut impl Iterator<Item = &'a str>) -> Option<(SocketAddr, Forward, u32)> {
     let socket = socket(words.next()?)?;
     let forward = match words.next()? {
         "Masq" => Forward::Nat,
@@ -120,14 +189,7 @@ fn destination(rest: &str) -> Option<(SocketAddr, ProcDestination)> {
         "Bypass" => Forward::Bypass,
         _ => return None,
     };
-    let mut number = || words.next()?.parse::<u32>().ok();
-    let destination = ProcDestination {
-        forward,
-        weight: number()?,
-        active: number()?,
-        inactive: number()?,
-    };
-    Some((socket, destination))
+    Some((socket, forward, words.next()?.parse().ok()?))
 }
 
 /// `0A000101:0050` or `[2001:0db8:…:0001]:01BB`: the port is hexadecimal in both.
@@ -151,6 +213,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::kernel::ipvs::tests::{natted, scheduled_by};
+    use crate::table::{Connections, Destination, DestinationSettings};
 
     /// Linux 6.1: one service by mark, one by IPv4 address, one by IPv6 address.
     const TEXT: &str = "\
@@ -188,6 +252,80 @@ FWM  00000050 wlc persistent 150000 FFFFFFFF
             assert_ne!(changed, TEXT, "{from} is in the text");
             assert_ne!(fingerprint(&changed), fingerprint(TEXT), "{from} to {to}");
         }
+    }
+
+    /// The table that the text shows.
+    fn shown() -> Table {
+        let services = parse(TEXT).unwrap().into_iter().map(|found| {
+            let key = match found.key {
+                ProcKey::Address(protocol, socket) => ServiceKey::Address { protocol, socket },
+                ProcKey::Fwmark(mark) => ServiceKey::Fwmark {
+                    family: Family::V4,
+                    mark,
+                },
+            };
+            let destinations = found.destinations.into_iter().map(|(at, there)| {
+                let settings = DestinationSettings {
+                    forward: there.forward,
+                    ..natted(there.weight)
+                };
+                let connections = Connections::default();
+                let destination = Destination {
+                    settings,
+                    connections,
+                };
+                (at, destination)
+            });
+            let service = Service {
+                settings: scheduled_by(&found.scheduler),
+                destinations: destinations.collect(),
+            };
+            (key, service)
+        });
+        services.collect()
+    }
+
+    #[test]
+    fn a_fingerprint_shows_the_table_that_it_was_made_of_and_no_other() {
+        assert!(has_destinations(&fingerprint(TEXT), &shown()));
+        for (from, to) in [
+            ("Masq    7 ", "Masq    0 "),
+            ("Route   1", "Tunnel  1"),
+            ("0A000102:0000", "0A000103:0000"),
+            ("FWM  00000050", "FWM  00000051"),
+        ] {
+            let changed = fingerprint(&TEXT.replace(from, to));
+            assert!(!has_destinations(&changed, &shown()), "{from} to {to}");
+        }
+        let text = fingerprint(TEXT);
+        let without_last = text.trim_end().rsplit_once('\n').unwrap().0;
+        assert!(!has_destinations(without_last, &shown()));
+        assert!(!has_destinations(&text, &Table::new()));
+        let heading = text.lines().take(HEADINGS).collect::<Vec<_>>().join("\n");
+        assert!(has_destinations(&heading, &Table::new()));
+        assert!(!has_destinations(&heading, &shown()));
+    }
+
+    #[test]
+    fn marks_of_both_families_are_not_told_apart() {
+        let mut table = shown();
+        let (mark, family) = (80, Family::V6);
+        let v4 = ServiceKey::Fwmark {
+            mark,
+            family: Family::V4,
+        };
+        let twin = table.get(&v4).cloned().unwrap();
+        table.insert(ServiceKey::Fwmark { mark, family }, twin);
+        assert!(!has_destinations(&fingerprint(TEXT), &table));
+    }
+
+    #[test]
+    fn another_persistence_is_another_service_and_another_weight_is_not() {
+        let before = fingerprint(TEXT);
+        let weight = fingerprint(&TEXT.replace("Masq    7 ", "Masq    0 "));
+        assert!(same_services(&before, &weight));
+        let persistence = fingerprint(&TEXT.replace("75000", "150000"));
+        assert!(!same_services(&before, &persistence));
     }
 
     #[test]

@@ -27,6 +27,19 @@ pub(super) trait Transport {
     /// Sends a request and waits until the kernel has carried it out.
     fn command(&mut self, request: Request) -> Result<(), Failure>;
 
+    /// Sends requests that ask for nothing but their acknowledgement, and tells of each whether
+    /// the kernel refused it. One that is refused keeps no other from being carried out.
+    fn commands(&mut self, requests: Vec<Request>) -> Result<Vec<bool>, Failure> {
+        let each = requests
+            .into_iter()
+            .map(|request| match self.command(request) {
+                Ok(()) => Ok(false),
+                Err(Failure::Refused(_)) => Ok(true),
+                Err(failure) => Err(failure),
+            });
+        each.collect()
+    }
+
     /// Sends a request and collects what `decode` makes of the attributes of each reply.
     fn fetch<T>(
         &mut self,
@@ -59,6 +72,13 @@ impl Socket {
 impl Transport for Socket {
     fn command(&mut self, request: Request) -> Result<(), Failure> {
         self.fetch(request, |_| Ok(None::<()>)).map(drop)
+    }
+
+    fn commands(&mut self, requests: Vec<Request>) -> Result<Vec<bool>, Failure> {
+        let family = self.family;
+        let requests = requests.into_iter();
+        self.channel
+            .commands(requests.map(|request| move |sequence| request.encode(family, sequence)))
     }
 
     fn fetch<T>(

@@ -120,6 +120,46 @@ impl Channel {
         self.fetch(encode, |_| Ok(None::<()>)).map(drop)
     }
 
+    /// Sends requests in one datagram, which the kernel carries out one after the other
+    /// (`netlink_rcv_skb` in `net/netlink/af_netlink.c`), and tells of each whether it was refused.
+    /// Each must ask for an acknowledgement and for nothing else; these must fit into the socket's
+    /// buffer.
+    pub(in crate::kernel) fn commands(
+        &mut self,
+        requests: impl IntoIterator<Item = impl FnOnce(u32) -> Vec<u8>>,
+    ) -> Result<Vec<bool>, Failure> {
+        let mut datagram = Vec::new();
+        let mut sequences = Vec::new();
+        for encode in requests {
+            self.sequence = self.sequence.wrapping_add(1);
+            sequences.push(self.sequence);
+            datagram.extend(encode(self.sequence));
+            datagram.resize(datagram.len().next_multiple_of(4), 0);
+        }
+        if sequences.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.send(&datagram)?;
+        let outcomes = sequences
+            .into_iter()
+            .map(|sequence| self.is_refused(sequence));
+        outcomes.collect()
+    }
+
+    /// Waits for the outcome of one of several requests.
+    fn is_refused(&mut self, sequence: u32) -> Result<bool, Failure> {
+        loop {
+            self.receive()?;
+            for answer in answer::split(&self.datagram, sequence)?.answers {
+                match answer {
+                    Answer::Reply(_) => {}
+                    Answer::End => return Ok(false),
+                    Answer::Refused(_) => return Ok(true),
+                }
+            }
+        }
+    }
+
     /// One request and all its answers. False if the list changed while it was dumped.
     fn exchange(
         &mut self,

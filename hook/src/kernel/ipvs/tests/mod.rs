@@ -50,7 +50,7 @@ fn at(socket: &str) -> SocketAddr {
     socket.parse().unwrap()
 }
 
-fn scheduled_by(scheduler: &str) -> ServiceSettings {
+pub(super) fn scheduled_by(scheduler: &str) -> ServiceSettings {
     ServiceSettings {
         scheduler: scheduler.to_owned(),
         persistence: None,
@@ -60,7 +60,7 @@ fn scheduled_by(scheduler: &str) -> ServiceSettings {
     }
 }
 
-fn natted(weight: u32) -> DestinationSettings {
+pub(super) fn natted(weight: u32) -> DestinationSettings {
     DestinationSettings {
         forward: Forward::Nat,
         weight,

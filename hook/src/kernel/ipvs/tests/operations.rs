@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use netlink_packet_core::{DecodeError, DefaultNla};
 
-use super::super::operation;
+use super::super::operation::{self, Outcome};
 use super::super::request::Request;
 use super::super::socket::{Failure, Transport};
 use super::{at, marked, natted, scheduled_by};
@@ -269,4 +269,66 @@ fn a_weight_alone_never_adds_what_is_gone_or_goes_in_between() {
         .replies(list(), &[&shown(&natted(1))])
         .refuses(set(&natted(0)), libc::EPERM);
     assert_eq!(weight_alone(refused, 0), Err(Some(libc::EPERM)));
+}
+
+fn other_to(from: u32, to: u32) -> Step {
+    Step::EditDestination {
+        service: marked(80),
+        destination: at("10.0.1.2:0"),
+        from: natted(from),
+        to: natted(to),
+    }
+}
+
+fn set_other(settings: &DestinationSettings) -> Request {
+    Request::set_destination(&marked(80), at("10.0.1.2:0"), settings, &[]).unwrap()
+}
+
+fn other_shown(settings: &DestinationSettings) -> Vec<u8> {
+    set_other(settings).encode(0, 0)[HEADERS..].to_vec()
+}
+
+#[test]
+fn weights_of_one_service_are_set_after_one_reading_and_thresholds_are_kept() {
+    let limited = |weight| DestinationSettings {
+        upper_threshold: 100,
+        ..natted(weight)
+    };
+    let outcomes = Script::default()
+        .replies(list(), &[&shown(&natted(1)), &other_shown(&limited(1))])
+        .replies(set(&natted(4)), &[])
+        .replies(set_other(&limited(5)), &[])
+        .play(|kernel| operation::apply_together(kernel, &[one_to(4), other_to(1, 5)]))
+        .unwrap();
+    assert_eq!(outcomes, [Outcome::Done; 2]);
+}
+
+#[test]
+fn of_several_one_that_is_refused_does_not_keep_the_others_back() {
+    let outcomes = Script::default()
+        .replies(list(), &[&shown(&natted(1)), &other_shown(&natted(1))])
+        .refuses(set(&natted(4)), libc::ENOENT)
+        .replies(set_other(&natted(5)), &[])
+        .play(|kernel| operation::apply_together(kernel, &[one_to(4), other_to(1, 5)]))
+        .unwrap();
+    assert_eq!(outcomes, [Outcome::Refused, Outcome::Done]);
+}
+
+#[test]
+fn of_several_what_is_gone_is_added_and_what_is_so_already_is_left() {
+    let outcomes = Script::default()
+        .replies(list(), &[&other_shown(&natted(5))])
+        .replies(new(&natted(4)), &[])
+        .play(|kernel| operation::apply_together(kernel, &[one_to(4), other_to(1, 5)]))
+        .unwrap();
+    assert_eq!(outcomes, [Outcome::Done; 2]);
+}
+
+#[test]
+fn several_are_added_without_a_reading() {
+    let outcomes = Script::default()
+        .replies(new(&natted(1)), &[])
+        .play(|kernel| operation::apply_together(kernel, &[add_with(1)]))
+        .unwrap();
+    assert_eq!(outcomes, [Outcome::Done]);
 }
