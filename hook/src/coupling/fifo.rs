@@ -11,6 +11,8 @@ use tokio::net::unix::pipe::{OpenOptions, Receiver};
 use tokio::sync::mpsc::Sender;
 use tokio::time::sleep;
 
+use super::lines::{Line, Lines};
+
 /// A line longer than this is thrown away up to its end.
 const LONGEST_LINE: usize = 1024;
 
@@ -77,7 +79,7 @@ enum Ended {
 
 async fn listen(path: &Path, tell: &Sender<Heard>, said: &mut Option<String>) -> io::Result<Ended> {
     let pipe = OpenOptions::new().open_receiver(path)?;
-    let mut lines = Lines::default();
+    let mut lines = Lines::up_to(LONGEST_LINE);
     let mut open = false;
     let mut chunk = [0; 4096];
     loop {
@@ -95,6 +97,7 @@ async fn listen(path: &Path, tell: &Sender<Heard>, said: &mut Option<String>) ->
             }
         }
         for line in lines.take(&chunk[..length]) {
+            let Line::Whole(line) = line else { continue };
             if tell.send(Heard::Line(line)).await.is_err() {
                 return Ok(Ended::NobodyListens);
             }
@@ -110,32 +113,6 @@ async fn wait(pipe: &Receiver, tell: &Sender<Heard>) -> io::Result<bool> {
     tokio::select! {
         ready = pipe.readable() => ready.map(|()| false),
         () = tell.closed() => Ok(true),
-    }
-}
-
-/// Bytes cut into lines. What is behind the last line end waits for more, within bounds.
-#[derive(Debug, Default)]
-struct Lines {
-    begun: Vec<u8>,
-    too_long: bool,
-}
-
-impl Lines {
-    fn take(&mut self, bytes: &[u8]) -> Vec<Vec<u8>> {
-        let mut whole = Vec::new();
-        for byte in bytes {
-            match byte {
-                b'\n' => {
-                    let line = std::mem::take(&mut self.begun);
-                    if !std::mem::take(&mut self.too_long) {
-                        whole.push(line);
-                    }
-                }
-                _ if self.begun.len() < LONGEST_LINE => self.begun.push(*byte),
-                _ => self.too_long = true,
-            }
-        }
-        whole
     }
 }
 
@@ -219,26 +196,5 @@ mod tests {
             matches!(&silent, Heard::Silent(why) if why.contains("not a FIFO")),
             "{silent:?}"
         );
-    }
-
-    #[test]
-    fn a_line_that_never_ends_is_thrown_away_and_the_next_one_is_read() {
-        let mut lines = Lines::default();
-        assert!(lines.take(&[b'x'; 5000]).is_empty());
-        assert!(lines.begun.len() <= LONGEST_LINE);
-        assert_eq!(lines.take(b"x\nVS FWM 80 UP\n"), [b"VS FWM 80 UP"]);
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn lines_are_the_same_however_the_bytes_arrive(bytes in "[a-c\n]{0,60}", at in 0_usize..60) {
-            let bytes = bytes.as_bytes();
-            let at = at.min(bytes.len());
-            let whole = Lines::default().take(bytes);
-            let mut lines = Lines::default();
-            let mut parts = lines.take(&bytes[..at]);
-            parts.extend(lines.take(&bytes[at..]));
-            proptest::prop_assert_eq!(parts, whole);
-        }
     }
 }

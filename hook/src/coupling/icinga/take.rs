@@ -1,0 +1,277 @@
+//! Results that Icinga found. The event stream tells each of them as it comes; what was missed
+//! before it was open, or while it was broken, is found by reading the present state.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use hyper::StatusCode;
+use hyper::body::Incoming;
+use tokio::sync::mpsc::Sender;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::attempts::Attempts;
+use super::http::{Fault, Question, ask, ask_whole, next_chunk};
+use super::link::{self, Link};
+use super::told::Told;
+use super::wire::{self, Seen};
+use super::{Subject, Subjects};
+use crate::config::{Icinga, Object};
+use crate::coupling::lines::{Line, Lines};
+use crate::host::HostEvent;
+use crate::intake::reported;
+use crate::jitter::Jitter;
+
+/// A line of the stream, which has a plugin's whole output, is not longer.
+const LONGEST_LINE: usize = 1024 * 1024;
+
+/// How soon the state is read after a line that made no sense.
+const SOON: Duration = Duration::from_secs(5);
+
+/// So many services are named at once.
+const NAMES: usize = 5;
+
+/// Takes results for ever, or until nobody wants them.
+pub(super) async fn follow(
+    to: &Icinga,
+    machine: &str,
+    mut subjects: watch::Receiver<Subjects>,
+    results: Sender<reported::Result>,
+    tell: Sender<HostEvent>,
+) {
+    let mut taking = Taking {
+        to,
+        machine,
+        subjects: subjects.borrow_and_update().clone(),
+        newest: BTreeMap::new(),
+        results,
+        trouble: Told::about(
+            format!("results from Icinga at {}:{}", to.host, to.port),
+            tell.clone(),
+        ),
+        lines: Told::about(
+            format!("events from Icinga at {}:{}", to.host, to.port),
+            tell.clone(),
+        ),
+        services: Told::about(
+            format!("services of Icinga at {}:{}", to.host, to.port),
+            tell,
+        ),
+    };
+    let mut attempts = Attempts::new(Jitter::random());
+    loop {
+        let changed = tokio::select! {
+            changed = subjects.changed() => changed,
+            () = taking.once_and_again(&mut attempts) => return,
+        };
+        if changed.is_err() {
+            return;
+        }
+        taking.subjects = subjects.borrow_and_update().clone();
+        // A check that is new here has to hear of what Icinga found long ago.
+        taking.newest.clear();
+    }
+}
+
+struct Taking<'a> {
+    to: &'a Icinga,
+    machine: &'a str,
+    subjects: Subjects,
+    /// When the last result that was taken ended, by Icinga's clock.
+    newest: BTreeMap<Object, f64>,
+    results: Sender<reported::Result>,
+    /// What keeps results from coming at all.
+    trouble: Told,
+    /// What in the stream makes no sense.
+    lines: Told,
+    /// Services that are not there, or were not checked lately.
+    services: Told,
+}
+
+/// Nobody wants results any more.
+struct NobodyListens;
+
+impl Taking<'_> {
+    /// Session after session; returns only if nobody listens.
+    async fn once_and_again(&mut self, attempts: &mut Attempts) {
+        if self.subjects.is_empty() {
+            std::future::pending::<()>().await;
+        }
+        loop {
+            let began = Instant::now();
+            let fault = match self.session().await {
+                Ok(NobodyListens) => return,
+                Err(fault) => fault,
+            };
+            attempts.worked_for(began.elapsed());
+            let words = fault.words("objects/query/service or events/checkresult");
+            let again = "it is tried again, at most a minute apart, and no weight depends on it";
+            self.trouble.say(Some(format!("{words}; {again}"))).await;
+            sleep(attempts.failed()).await;
+        }
+    }
+
+    /// The stream is opened before the state is read, so that nothing is missed in between.
+    async fn session(&mut self) -> Result<NobodyListens, Fault> {
+        let mut link = link::open(self.to).await?;
+        let mut stream = self.subscribe(&mut link).await?;
+        let mut lines = Lines::up_to(LONGEST_LINE);
+        let mut next = Instant::now();
+        loop {
+            tokio::select! {
+                () = sleep_until(next) => {
+                    if self.read_state().await?.is_some() {
+                        return Ok(NobodyListens);
+                    }
+                    self.trouble.say(None).await;
+                    next = Instant::now() + self.to.interval;
+                }
+                chunk = next_chunk(&mut stream) => {
+                    let chunk = chunk?.ok_or_else(|| ended(&lines))?;
+                    for line in lines.take(&chunk) {
+                        match self.hear(&line).await {
+                            Ok(None) => {}
+                            Ok(Some(nobody)) => return Ok(nobody),
+                            Err(why) => {
+                                self.lines.say(Some(why)).await;
+                                next = next.min(Instant::now() + SOON);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    async fn subscribe(&self, link: &mut Link) -> Result<Incoming, Fault> {
+        let question = Question {
+            path: "/v1/events",
+            is_get: false,
+            body: wire::subscription(&self.subjects, self.machine),
+        };
+        ask(link, &question).await
+    }
+
+    /// Takes one line of the stream. One that makes no sense is passed over: what it said is in the
+    /// state that is read soon after.
+    async fn hear(&mut self, line: &Line) -> Result<Option<NobodyListens>, String> {
+        let passed_over = "passed over, and the state read instead";
+        let line = match line {
+            Line::Whole(line) if line.is_empty() => return Ok(None),
+            Line::Whole(line) => line,
+            Line::TooLong => {
+                return Err(format!(
+                    "a line of more than {LONGEST_LINE} bytes was {passed_over}"
+                ));
+            }
+        };
+        let seen = wire::event(line).map_err(|why| {
+            format!("a line that is no result of a check ({why}) was {passed_over}")
+        })?;
+        match seen {
+            Some(seen) => Ok(self.take(seen).await.err()),
+            None => Ok(None),
+        }
+    }
+
+    /// Reads what all services are in at present, and names those of which that is not known.
+    async fn read_state(&mut self) -> Result<Option<NobodyListens>, Fault> {
+        let mut link = link::open(self.to).await?;
+        let question = Question {
+            path: "/v1/objects/services",
+            is_get: true,
+            body: wire::inquiry(&self.subjects),
+        };
+        let answer = match ask_whole(&mut link, &question).await {
+            // None of them is there.
+            Err(Fault::Refused(StatusCode::NOT_FOUND, _)) => b"{\"results\":[]}".to_vec(),
+            answer => answer?,
+        };
+        let (states, unchecked) = wire::states(&answer)
+            .map_err(|why| Fault::Link(format!("its answer is none of Icinga 2: {why}")))?;
+        let mut missing = self.subjects.clone();
+        missing.retain(|object, _| !unchecked.contains(object));
+        let mut old = Vec::new();
+        for seen in states {
+            missing.remove(&seen.object);
+            if let Some(subject) = self.subjects.get(&seen.object)
+                && is_old(&seen, subject)
+            {
+                old.push(seen.object.clone());
+            }
+            if let Err(nobody) = self.take(seen).await {
+                return Ok(Some(nobody));
+            }
+        }
+        self.services.say(words(&missing, &old)).await;
+        self.lines.say(None).await;
+        Ok(None)
+    }
+
+    /// Passes a result on if it is about one of ours, news, and not too old to be believed.
+    async fn take(&mut self, seen: Seen) -> Result<(), NobodyListens> {
+        let Some(subject) = self.subjects.get(&seen.object) else {
+            return Ok(());
+        };
+        let before = self.newest.get(&seen.object);
+        if before.is_some_and(|before| *before >= seen.ended) || is_old(&seen, subject) {
+            return Ok(());
+        }
+        let result = reported::Result {
+            server: subject.server.clone(),
+            check: subject.check.clone(),
+            condition: seen.condition,
+            text: seen.text,
+        };
+        self.newest.insert(seen.object, seen.ended);
+        self.results.send(result).await.map_err(|_| NobodyListens)
+    }
+}
+
+/// A result that would be stale here already.
+fn is_old(seen: &Seen, subject: &Subject) -> bool {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let age = now.unwrap_or_default().as_secs_f64() - seen.ended;
+    age > subject.stale_after.as_secs_f64()
+}
+
+fn ended(lines: &Lines) -> Fault {
+    let where_ = match lines.is_within_a_line() {
+        true => "within a line",
+        false => "",
+    };
+    Fault::Link(
+        format!("the event stream ended {where_}")
+            .trim_end()
+            .to_owned(),
+    )
+}
+
+fn words(missing: &Subjects, old: &[Object]) -> Option<String> {
+    let mut parts = Vec::new();
+    if !missing.is_empty() {
+        let missing: Vec<&Object> = missing.keys().collect();
+        parts.push(format!(
+            "there is no {}, or the ApiUser may not see it",
+            named(&missing)
+        ));
+    }
+    if !old.is_empty() {
+        let old: Vec<&Object> = old.iter().collect();
+        parts.push(format!(
+            "{} was checked longer ago than stale_after, which is no news and moves no weight",
+            named(&old)
+        ));
+    }
+    (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+pub(super) fn named(objects: &[&Object]) -> String {
+    let first = objects.iter().take(NAMES);
+    let names: Vec<String> = first.map(|object| format!("\"{object}\"")).collect();
+    let more = match objects.len().saturating_sub(NAMES) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    names.join(", ") + &more
+}
