@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_fifo_that_comes_goes_and_comes_anew_is_followed() {
+    async fn a_fifo_that_comes_is_followed_and_one_that_vanishes_is_told() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lvs.fifo");
         let (tell, mut heard) = mpsc::channel(16);
@@ -164,10 +164,32 @@ mod tests {
                 other @ Heard::Line(_) => panic!("{other:?}"),
             }
         }
-        keepalived.write_all(b"VS FWM 80 UP\n\0RS half").unwrap();
+        keepalived.write_all(b"VS FWM 80 UP\n").unwrap();
         assert_eq!(next(&mut heard).await, line("VS FWM 80 UP"));
 
-        // A reload in the middle of a line: closed, deleted, made anew.
+        // It vanishes, and that is told.
+        std::fs::remove_file(&path).unwrap();
+        drop(keepalived);
+        let silent = next(&mut heard).await;
+        assert!(
+            matches!(&silent, Heard::Silent(why) if why.contains("is not there")),
+            "{silent:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn of_a_keepalived_restarted_in_the_middle_of_a_write_half_a_line_is_no_news() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lvs.fifo");
+        mkfifo(&path, Mode::S_IRWXU).unwrap();
+        let mut keepalived = writer(&path);
+        let (tell, mut heard) = mpsc::channel(16);
+        tokio::spawn(read(path.clone(), tell));
+        keepalived.write_all(b"VS FWM 80 UP\n\0RS half").unwrap();
+        assert_eq!(next(&mut heard).await, Heard::Open);
+        assert_eq!(next(&mut heard).await, line("VS FWM 80 UP"));
+
+        // Closed, deleted, made anew.
         std::fs::remove_file(&path).unwrap();
         drop(keepalived);
         mkfifo(&path, Mode::S_IRWXU).unwrap();

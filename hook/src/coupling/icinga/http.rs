@@ -91,6 +91,7 @@ async fn answer(link: &mut Link, question: &Question) -> Result<Incoming, Fault>
     let request = request
         .body(question.body.to_string())
         .map_err(|error| Fault::Link(error.to_string()))?;
+    link.sender.ready().await.map_err(broken)?;
     let response = link.sender.send_request(request).await.map_err(broken)?;
     let status = response.status();
     if status.is_success() {

@@ -2,6 +2,7 @@
 //! before it was open, or while it was broken, is found by reading the present state.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hyper::StatusCode;
@@ -44,6 +45,7 @@ pub(super) async fn follow(
         machine,
         subjects: subjects.borrow_and_update().clone(),
         newest: BTreeMap::new(),
+        read_next: Instant::now(),
         results,
         trouble: Told::about(
             format!("results from Icinga at {}:{}", to.host, to.port),
@@ -79,6 +81,8 @@ struct Taking<'a> {
     subjects: Subjects,
     /// When the last result that was taken ended, by Icinga's clock.
     newest: BTreeMap<Object, f64>,
+    /// When the present state is read again.
+    read_next: Instant,
     results: Sender<reported::Result>,
     /// What keeps results from coming at all.
     trouble: Told,
@@ -88,8 +92,19 @@ struct Taking<'a> {
     services: Told,
 }
 
-/// Nobody wants results any more.
-struct NobodyListens;
+/// Why a session is over.
+enum End {
+    /// Nobody wants results any more.
+    NobodyListens,
+    /// Icinga, or the way to it.
+    Fault(Fault),
+}
+
+impl From<Fault> for End {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
 
 impl Taking<'_> {
     /// Session after session; returns only if nobody listens.
@@ -99,9 +114,8 @@ impl Taking<'_> {
         }
         loop {
             let began = Instant::now();
-            let fault = match self.session().await {
-                Ok(NobodyListens) => return,
-                Err(fault) => fault,
+            let Err(End::Fault(fault)) = self.session().await else {
+                return;
             };
             attempts.worked_for(began.elapsed());
             let words = fault.words("objects/query/service or events/checkresult");
@@ -112,31 +126,22 @@ impl Taking<'_> {
     }
 
     /// The stream is opened before the state is read, so that nothing is missed in between.
-    async fn session(&mut self) -> Result<NobodyListens, Fault> {
+    async fn session(&mut self) -> Result<Infallible, End> {
         let mut link = link::open(self.to).await?;
         let mut stream = self.subscribe(&mut link).await?;
         let mut lines = Lines::up_to(LONGEST_LINE);
-        let mut next = Instant::now();
+        self.read_next = Instant::now();
         loop {
             tokio::select! {
-                () = sleep_until(next) => {
-                    if self.read_state().await?.is_some() {
-                        return Ok(NobodyListens);
-                    }
+                () = sleep_until(self.read_next) => {
+                    self.read_state().await?;
                     self.trouble.say(None).await;
-                    next = Instant::now() + self.to.interval;
+                    self.read_next = Instant::now() + self.to.interval;
                 }
                 chunk = next_chunk(&mut stream) => {
                     let chunk = chunk?.ok_or_else(|| ended(&lines))?;
                     for line in lines.take(&chunk) {
-                        match self.hear(&line).await {
-                            Ok(None) => {}
-                            Ok(Some(nobody)) => return Ok(nobody),
-                            Err(why) => {
-                                self.lines.say(Some(why)).await;
-                                next = next.min(Instant::now() + SOON);
-                            }
-                        }
+                        self.hear(&line).await?;
                     }
                 }
             }
@@ -154,28 +159,21 @@ impl Taking<'_> {
 
     /// Takes one line of the stream. One that makes no sense is passed over: what it said is in the
     /// state that is read soon after.
-    async fn hear(&mut self, line: &Line) -> Result<Option<NobodyListens>, String> {
-        let passed_over = "passed over, and the state read instead";
-        let line = match line {
-            Line::Whole(line) if line.is_empty() => return Ok(None),
-            Line::Whole(line) => line,
-            Line::TooLong => {
-                return Err(format!(
-                    "a line of more than {LONGEST_LINE} bytes was {passed_over}"
-                ));
+    async fn hear(&mut self, line: &Line) -> Result<(), End> {
+        match understood(line) {
+            Ok(Some(seen)) => self.take(seen).await,
+            Ok(None) => Ok(()),
+            Err(what) => {
+                let words = format!("{what} was passed over, and the state is read instead");
+                self.lines.say(Some(words)).await;
+                self.read_next = self.read_next.min(Instant::now() + SOON);
+                Ok(())
             }
-        };
-        let seen = wire::event(line).map_err(|why| {
-            format!("a line that is no result of a check ({why}) was {passed_over}")
-        })?;
-        match seen {
-            Some(seen) => Ok(self.take(seen).await.err()),
-            None => Ok(None),
         }
     }
 
     /// Reads what all services are in at present, and names those of which that is not known.
-    async fn read_state(&mut self) -> Result<Option<NobodyListens>, Fault> {
+    async fn read_state(&mut self) -> Result<(), End> {
         let mut link = link::open(self.to).await?;
         let question = Question {
             path: "/v1/objects/services",
@@ -199,17 +197,15 @@ impl Taking<'_> {
             {
                 old.push(seen.object.clone());
             }
-            if let Err(nobody) = self.take(seen).await {
-                return Ok(Some(nobody));
-            }
+            self.take(seen).await?;
         }
         self.services.say(words(&missing, &old)).await;
         self.lines.say(None).await;
-        Ok(None)
+        Ok(())
     }
 
     /// Passes a result on if it is about one of ours, news, and not too old to be believed.
-    async fn take(&mut self, seen: Seen) -> Result<(), NobodyListens> {
+    async fn take(&mut self, seen: Seen) -> Result<(), End> {
         let Some(subject) = self.subjects.get(&seen.object) else {
             return Ok(());
         };
@@ -224,7 +220,22 @@ impl Taking<'_> {
             text: seen.text,
         };
         self.newest.insert(seen.object, seen.ended);
-        self.results.send(result).await.map_err(|_| NobodyListens)
+        let sent = self.results.send(result).await;
+        sent.map_err(|_| End::NobodyListens)
+    }
+}
+
+/// What a line of the stream says, if that is of use.
+///
+/// # Errors
+/// What kind of line it is that makes no sense.
+fn understood(line: &Line) -> Result<Option<Seen>, String> {
+    match line {
+        Line::TooLong => Err(format!("a line of more than {LONGEST_LINE} bytes")),
+        Line::Whole(line) if line.is_empty() => Ok(None),
+        Line::Whole(line) => {
+            wire::event(line).map_err(|why| format!("a line that is no result of a check ({why})"))
+        }
     }
 }
 
@@ -236,15 +247,11 @@ fn is_old(seen: &Seen, subject: &Subject) -> bool {
 }
 
 fn ended(lines: &Lines) -> Fault {
-    let where_ = match lines.is_within_a_line() {
-        true => "within a line",
-        false => "",
+    let words = match lines.is_within_a_line() {
+        true => "the event stream ended within a line",
+        false => "the event stream ended",
     };
-    Fault::Link(
-        format!("the event stream ended {where_}")
-            .trim_end()
-            .to_owned(),
-    )
+    Fault::Link(words.to_owned())
 }
 
 fn words(missing: &Subjects, old: &[Object]) -> Option<String> {
