@@ -145,35 +145,30 @@ fn icinga_and_the_director_exchange_results_by_its_api_across_a_restart_of_icing
 }
 
 fn gives_its_own(governess: &Governess, api: &Api) {
-    let stored = |object: &str, state: f64| {
-        until(&format!("{object} has state {state}"), || {
-            let attrs = api.service(object)?;
-            let last = attrs["last_check_result"].clone();
-            let is_ours = last["check_source"] != "test" && last["active"] == false;
-            (is_ours && attrs["state"] == state).then_some(last)
-        })
+    let stored = |object: &str, state: f64, words: &str| -> Value {
+        until(
+            &format!("{object} has state {state} and says {words}"),
+            || {
+                let attrs = api.service(object)?;
+                let last = attrs["last_check_result"].clone();
+                let is_ours = last["check_source"] != "test" && last["active"] == false;
+                let says = last["output"].as_str()?.starts_with(words);
+                (is_ours && says && attrs["state"] == state).then_some(last)
+            },
+        )
     };
-    let says = |result: &Value, words: &str| {
-        let output = result["output"].as_str().unwrap_or_default();
-        assert!(output.starts_with(words), "{result}");
-    };
-    let rdp = stored("ex1!rdp", 0.0);
-    says(&rdp, "X224 OK: RDP at 127.0.0.1");
+    let rdp = stored("ex1!rdp", 0.0, "X224 OK: RDP at 127.0.0.1");
     let measured = rdp["performance_data"][0].as_str().unwrap();
     assert!(measured.starts_with("time="), "{rdp}");
-    says(
-        &stored("lb1!governess", 0.0),
-        "DIRECTOR OK: 1 services, 2 servers up",
-    );
+    let well = "DIRECTOR OK: 1 services, 2 servers up";
+    stored("lb1!governess", 0.0, well);
     // A service that Icinga does not have is named, and the others are given all the same.
     until_problem(governess, "ex2.exch.test!rdp");
 
     governess.ex1.behave(Behaviour::Hangs).unwrap();
-    says(&stored("ex1!rdp", 2.0), "X224 CRITICAL: ");
-    says(
-        &stored("lb1!governess", 1.0),
-        "DIRECTOR WARNING: exchange/ex1 down",
-    );
+    stored("ex1!rdp", 2.0, "X224 CRITICAL: ");
+    let ill = "DIRECTOR WARNING: exchange/ex1 down";
+    stored("lb1!governess", 1.0, ill);
 }
 
 fn shows_the_secret_nowhere(governess: &Governess, folder: &Path) {

@@ -106,7 +106,8 @@ fn said(body: &[u8]) -> String {
     let answer: Value = serde_json::from_slice(body).unwrap_or_default();
     let first = &answer["results"][0]["status"];
     let words = answer["status"].as_str().or(first.as_str());
-    text::one_line(text::cut(words.unwrap_or_default().trim(), LONGEST_WORDS))
+    let words = words.unwrap_or_default().trim().trim_end_matches('.');
+    text::one_line(text::cut(words, LONGEST_WORDS))
 }
 
 async fn whole(mut body: Incoming, longest: usize) -> Result<Vec<u8>, Fault> {

@@ -28,10 +28,9 @@ impl Told {
         if self.words == before {
             return;
         }
-        let words = self.words.as_ref();
-        let words = words.map(|words| format!("{}: {words}", self.thing));
+        let words = self.words.clone();
         let (event, reason) = match &words {
-            Some(words) => (Event::StepFailed, words.clone()),
+            Some(words) => (Event::StepFailed, format!("{}: {words}", self.thing)),
             None => (Event::Repaired, format!("{}: as wanted again", self.thing)),
         };
         let thing = self.thing.clone();
