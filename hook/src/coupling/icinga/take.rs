@@ -209,8 +209,8 @@ impl Taking<'_> {
         let Some(subject) = self.subjects.get(&seen.object) else {
             return Ok(());
         };
-        let before = self.newest.get(&seen.object);
-        if before.is_some_and(|before| *before >= seen.ended) || is_old(&seen, subject) {
+        let before = self.newest.get(&seen.object).copied();
+        if !is_news(before, seen.ended, now()) || is_old(&seen, subject) {
             return Ok(());
         }
         let result = reported::Result {
@@ -241,9 +241,19 @@ fn understood(line: &Line) -> Result<Option<Seen>, String> {
 
 /// A result that would be stale here already.
 fn is_old(seen: &Seen, subject: &Subject) -> bool {
+    now() - seen.ended > subject.stale_after.as_secs_f64()
+}
+
+/// Seconds since 1970.
+fn now() -> f64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let age = now.unwrap_or_default().as_secs_f64() - seen.ended;
-    age > subject.stale_after.as_secs_f64()
+    now.unwrap_or_default().as_secs_f64()
+}
+
+/// Whether a result that ended then is a later one than the last that was taken. One of a clock that
+/// was ahead must not keep out what comes once that clock is right.
+fn is_news(before: Option<f64>, ended: f64, now: f64) -> bool {
+    before.is_none_or(|before| ended > before || (before > now && ended != before))
 }
 
 fn ended(lines: &Lines) -> Fault {
@@ -281,4 +291,41 @@ pub(super) fn named(objects: &[&Object]) -> String {
         more => format!(" and {more} more"),
     };
     names.join(", ") + &more
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_result_read_again_is_no_news_and_a_clock_set_right_keeps_none_out() {
+        assert!(is_news(None, 100.0, 200.0));
+        assert!(is_news(Some(100.0), 101.0, 200.0));
+        assert!(!is_news(Some(100.0), 100.0, 200.0));
+        assert!(!is_news(Some(100.0), 99.0, 200.0));
+        // The last one was of a clock an hour ahead.
+        assert!(!is_news(Some(3800.0), 3800.0, 200.0));
+        assert!(is_news(Some(3800.0), 201.0, 202.0));
+    }
+
+    #[test]
+    fn thousands_of_missing_services_are_one_line() {
+        let object = |at: usize| Object {
+            host: format!("ex{at}"),
+            service: "store".to_owned(),
+        };
+        let subject = Subject {
+            server: "ex1".to_owned(),
+            check: "store".to_owned(),
+            stale_after: Duration::from_secs(900),
+        };
+        let missing: Subjects = (0..1000).map(|at| (object(at), subject.clone())).collect();
+        let said = words(&missing, &[]).unwrap();
+        assert!(
+            said.contains("\"ex0!store\"") && said.contains("and 995 more"),
+            "{said}"
+        );
+        assert!(said.len() < 200, "{said}");
+        assert_eq!(words(&Subjects::new(), &[]), None);
+    }
 }
