@@ -193,7 +193,8 @@ impl Run<'_> {
                 Some(answer) = self.beside.partner.recv() => self.director.take_partner(answer),
                 Some(event) = self.beside.told.recv() => self.director.host_event(event),
                 Some(result) = self.beside.results.recv() => {
-                    // What a reload removed meanwhile is for nobody.
+                    // What a reload removed meanwhile is for nobody, and what could not be kept for
+                    // the next start is read from Icinga then.
                     self.beside.take(&mut self.director, &result, self.clock);
                 }
                 _ = self.ticks.tick() => self.tick(),

@@ -32,7 +32,8 @@ pub struct Icinga {
     pub take: Vec<String>,
     /// Whether it is given the verdicts of our own checks.
     pub give: bool,
-    /// The service that is given the verdict on this director.
+    /// The service that is given the verdict on this director; `{machine}` in its host stands for
+    /// this machine's name.
     pub director: Option<Object>,
     /// What it calls a server, where that is not the server's name.
     pub hosts: BTreeMap<String, String>,

@@ -4,6 +4,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use hook::operate::host_name;
 use lookalike::rdp::Behaviour;
 use serde_json::Value;
 
@@ -29,7 +30,7 @@ fn objects(folder: &Path, api: &Api) -> String {
             "object CheckCommand \"store\" {{\n  command = [ \"{}\", \"$store_file$\" ]\n}}\n",
             script.display()
         );
-    for host in ["ex2.exch.test", "lb1"] {
+    for host in ["ex2.exch.test", host_name().as_str()] {
         objects += &format!(
             "object Host \"{host}\" {{\n  check_command = \"dummy\"\n  \
              enable_active_checks = false\n}}\n"
@@ -43,7 +44,7 @@ fn objects(folder: &Path, api: &Api) -> String {
             folder.join(host).display()
         );
     }
-    for (host, service) in [("ex1", "rdp"), ("lb1", "governess")] {
+    for (host, service) in [("ex1", "rdp"), (host_name().as_str(), "governess")] {
         objects += &format!(
             "object Service \"{service}\" {{\n  import \"governess-passive\"\n  \
              host_name = \"{host}\"\n}}\n"
@@ -65,7 +66,7 @@ fn section(folder: &Path, api: &Api) -> String {
     format!(
         "[checks.store]\nreported = {{}}\n\n[icinga]\nurl = \"https://127.0.0.1:{}\"\n\
          name = \"test\"\nca = \"{}\"\nuser = \"governess\"\npassword_file = \"{}\"\n\
-         take = [\"store\"]\ngive = true\ndirector = \"lb1!governess\"\n\
+         take = [\"store\"]\ngive = true\ndirector = \"{{machine}}!governess\"\n\
          hosts = {{ ex2 = \"ex2.exch.test\" }}\n",
         api.port,
         api.ca.display(),
@@ -160,15 +161,16 @@ fn gives_its_own(governess: &Governess, api: &Api) {
     let rdp = stored("ex1!rdp", 0.0, "X224 OK: RDP at 127.0.0.1");
     let measured = rdp["performance_data"][0].as_str().unwrap();
     assert!(measured.starts_with("time="), "{rdp}");
+    let director = format!("{}!governess", host_name());
     let well = "DIRECTOR OK: 1 services, 2 servers up";
-    stored("lb1!governess", 0.0, well);
+    stored(&director, 0.0, well);
     // A service that Icinga does not have is named, and the others are given all the same.
     until_problem(governess, "ex2.exch.test!rdp");
 
     governess.ex1.behave(Behaviour::Hangs).unwrap();
     stored("ex1!rdp", 2.0, "X224 CRITICAL: ");
     let ill = "DIRECTOR WARNING: exchange/ex1 down";
-    stored("lb1!governess", 1.0, ill);
+    stored(&director, 1.0, ill);
 }
 
 fn shows_the_secret_nowhere(governess: &Governess, folder: &Path) {

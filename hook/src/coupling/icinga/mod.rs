@@ -60,11 +60,14 @@ impl Icinga {
     /// The operating system gave no thread.
     pub fn start(
         config: &Config,
-        settings: config::Icinga,
+        mut settings: config::Icinga,
         machine: String,
         results: Sender<reported::Result>,
         tell: Sender<HostEvent>,
     ) -> io::Result<Self> {
+        if let Some(director) = &mut settings.director {
+            director.host = director.host.replace("{machine}", &machine);
+        }
         let outbox = Arc::new(Outbox::default());
         let (subjects, follow) = watch::channel(subjects(config, &settings));
         let (to, outgoing, name) = (settings.clone(), Arc::clone(&outbox), machine.clone());

@@ -110,6 +110,10 @@ impl Taking<'_> {
     /// Session after session; returns only if nobody listens.
     async fn once_and_again(&mut self, attempts: &mut Attempts) {
         if self.subjects.is_empty() {
+            // Nor is anything wrong with what nobody wants.
+            for told in [&mut self.trouble, &mut self.lines, &mut self.services] {
+                told.say(None).await;
+            }
             std::future::pending::<()>().await;
         }
         loop {
