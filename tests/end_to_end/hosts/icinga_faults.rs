@@ -128,6 +128,12 @@ fn an_icinga_that_answers_503_is_named_and_moves_no_weight() {
 }
 
 #[test]
+fn an_icinga_without_our_services_is_named_with_them() {
+    let none = Behaviour::Refuses("404 Not Found");
+    a_fault_is_named_and_moves_no_weight(none, "no result is taken for");
+}
+
+#[test]
 fn an_icinga_that_gives_no_answer_is_named_and_moves_no_weight() {
     a_fault_is_named_and_moves_no_weight(Behaviour::IsSilent, "no answer within 10 s");
 }
