@@ -10,6 +10,7 @@ pub mod director;
 pub mod health;
 pub mod host;
 pub mod intake;
+pub(crate) mod jitter;
 pub mod kernel;
 pub mod operate;
 pub mod policy;

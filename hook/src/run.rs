@@ -196,7 +196,7 @@ impl Run<'_> {
         loop {
             tokio::select! {
                 Some(report) = reports.recv() => {
-                    self.beside.give(&report);
+                    self.beside.give(&report, self.director.config());
                     self.director.take(&report, self.clock.now());
                 }
                 Some(report) = watched.recv() => {
@@ -205,8 +205,11 @@ impl Run<'_> {
                 Some(heard) = self.beside.keepalived.recv() => self.director.hear_keepalived(heard),
                 Some(heard) = self.beside.vrrp.recv() => self.director.hear_vrrp(&heard),
                 Some(answer) = self.beside.partner.recv() => self.director.take_partner(answer),
-                Some(event) = self.beside.command_file_events.recv() => {
-                    self.director.host_event(event);
+                Some(event) = self.beside.told.recv() => self.director.host_event(event),
+                Some(result) = self.beside.results.recv() => {
+                    // What a reload removed meanwhile is for nobody, and what could not be kept for
+                    // the next start is read from Icinga then.
+                    self.beside.take(&mut self.director, &result, self.clock);
                 }
                 _ = self.ticks.tick() => self.tick(),
                 Some(asked) = asked.recv() => {
@@ -245,6 +248,8 @@ impl Run<'_> {
         if std::mem::take(&mut self.told_all) {
             give_memory_back();
         }
+        self.beside
+            .give_director(&mut self.director, self.clock.now());
     }
 
     /// Reads the file anew. Everything that can be refused is, before anything is touched.
@@ -264,6 +269,7 @@ impl Run<'_> {
             ),
             ("[alert]", before.mail == config.mail),
             ("[nagios]", before.command_file == config.command_file),
+            ("[icinga]", before.icinga == config.icinga),
         ] {
             if !same {
                 return Err(format!(
@@ -300,6 +306,7 @@ impl Run<'_> {
         }
         self.checks.follow(self.director.config());
         self.watches.follow(self.director.config());
+        self.beside.follow(self.director.config());
         if faster {
             self.ticks = ticks(period);
         }

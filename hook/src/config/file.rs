@@ -29,6 +29,7 @@ pub(super) struct File {
     pub(super) keepalived: Option<Keepalived>,
     pub(super) alert: Option<Alert>,
     pub(super) nagios: Option<Nagios>,
+    pub(super) icinga: Placed<Icinga>,
     #[serde(default)]
     pub(super) watch: Named<Check>,
     pub(super) pair: Placed<Pair>,
@@ -61,6 +62,23 @@ pub(super) struct Keepalived {
 #[serde(deny_unknown_fields)]
 pub(super) struct Nagios {
     pub(super) command_file: Placed<String>,
+}
+
+/// `[icinga]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Icinga {
+    pub(super) url: Placed<String>,
+    pub(super) name: Placed<String>,
+    pub(super) ca: Placed<String>,
+    pub(super) user: Placed<String>,
+    pub(super) password_file: Placed<String>,
+    pub(super) token_file: Placed<String>,
+    pub(super) take: Placed<Vec<Spanned<String>>>,
+    pub(super) give: Placed<bool>,
+    pub(super) director: Placed<String>,
+    pub(super) hosts: Placed<Named<Spanned<String>>>,
+    pub(super) interval: Placed<String>,
 }
 
 /// `[checks.NAME]` and `[watch.NAME]`

@@ -18,6 +18,7 @@ mod alert;
 mod check;
 mod dns;
 mod gentle;
+mod icinga;
 mod keepalived;
 mod nat;
 mod owa;
@@ -99,6 +100,10 @@ pub(super) fn judge(file: &file::File, digest: String) -> Result<Config, Vec<Fau
         .and_then(|nagios| nagios.command_file.as_ref());
     absolute("command_file", &command_file.cloned(), &mut faults);
     let command_file = command_file.map(|path| path.as_ref().into());
+    let icinga = file
+        .icinga
+        .as_ref()
+        .and_then(|icinga| icinga::judge(icinga, &checks, &names, &mut faults));
     if file.services.is_empty() {
         faults.push(
             Fault::at(0..0, "there is no virtual service")
@@ -117,6 +122,7 @@ pub(super) fn judge(file: &file::File, digest: String) -> Result<Config, Vec<Fau
             pair,
             mail,
             command_file,
+            icinga,
             digest,
         })
     } else {

@@ -6,6 +6,7 @@
 pub(crate) mod duration;
 mod fault;
 mod file;
+mod icinga;
 pub mod import;
 mod judge;
 
@@ -22,6 +23,7 @@ use shared::verdict::Advice;
 
 pub(crate) use fault::nearest;
 pub use fault::{Fault, Faults};
+pub use icinga::{Icinga, Login, Object, authorities};
 
 use crate::health::{Require, Rules, Voice};
 use crate::operate::journal::Limits;
@@ -72,6 +74,8 @@ pub struct Config {
     pub mail: Option<Mail>,
     /// The external command file of a monitoring core that is given our verdicts.
     pub command_file: Option<PathBuf>,
+    /// The Icinga whose results we take, and that is given ours, by its API.
+    pub icinga: Option<Icinga>,
     /// Tells two configurations apart.
     pub digest: String,
 }

@@ -3,6 +3,7 @@ use std::path::Path;
 use super::*;
 
 mod beside;
+mod icinga;
 
 const GOOD: &str = include_str!("../../../packaging/examples/x224.toml");
 

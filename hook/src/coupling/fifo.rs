@@ -11,6 +11,8 @@ use tokio::net::unix::pipe::{OpenOptions, Receiver};
 use tokio::sync::mpsc::Sender;
 use tokio::time::sleep;
 
+use super::lines::{Line, Lines};
+
 /// A line longer than this is thrown away up to its end.
 const LONGEST_LINE: usize = 1024;
 
@@ -77,7 +79,7 @@ enum Ended {
 
 async fn listen(path: &Path, tell: &Sender<Heard>, said: &mut Option<String>) -> io::Result<Ended> {
     let pipe = OpenOptions::new().open_receiver(path)?;
-    let mut lines = Lines::default();
+    let mut lines = Lines::up_to(LONGEST_LINE);
     let mut open = false;
     let mut chunk = [0; 4096];
     loop {
@@ -95,6 +97,7 @@ async fn listen(path: &Path, tell: &Sender<Heard>, said: &mut Option<String>) ->
             }
         }
         for line in lines.take(&chunk[..length]) {
+            let Line::Whole(line) = line else { continue };
             if tell.send(Heard::Line(line)).await.is_err() {
                 return Ok(Ended::NobodyListens);
             }
@@ -110,32 +113,6 @@ async fn wait(pipe: &Receiver, tell: &Sender<Heard>) -> io::Result<bool> {
     tokio::select! {
         ready = pipe.readable() => ready.map(|()| false),
         () = tell.closed() => Ok(true),
-    }
-}
-
-/// Bytes cut into lines. What is behind the last line end waits for more, within bounds.
-#[derive(Debug, Default)]
-struct Lines {
-    begun: Vec<u8>,
-    too_long: bool,
-}
-
-impl Lines {
-    fn take(&mut self, bytes: &[u8]) -> Vec<Vec<u8>> {
-        let mut whole = Vec::new();
-        for byte in bytes {
-            match byte {
-                b'\n' => {
-                    let line = std::mem::take(&mut self.begun);
-                    if !std::mem::take(&mut self.too_long) {
-                        whole.push(line);
-                    }
-                }
-                _ if self.begun.len() < LONGEST_LINE => self.begun.push(*byte),
-                _ => self.too_long = true,
-            }
-        }
-        whole
     }
 }
 
@@ -167,7 +144,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_fifo_that_comes_goes_and_comes_anew_is_followed() {
+    async fn a_fifo_that_comes_is_followed_and_one_that_vanishes_is_told() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lvs.fifo");
         let (tell, mut heard) = mpsc::channel(16);
@@ -187,10 +164,32 @@ mod tests {
                 other @ Heard::Line(_) => panic!("{other:?}"),
             }
         }
-        keepalived.write_all(b"VS FWM 80 UP\n\0RS half").unwrap();
+        keepalived.write_all(b"VS FWM 80 UP\n").unwrap();
         assert_eq!(next(&mut heard).await, line("VS FWM 80 UP"));
 
-        // A reload in the middle of a line: closed, deleted, made anew.
+        // It vanishes, and that is told.
+        std::fs::remove_file(&path).unwrap();
+        drop(keepalived);
+        let silent = next(&mut heard).await;
+        assert!(
+            matches!(&silent, Heard::Silent(why) if why.contains("is not there")),
+            "{silent:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn of_a_keepalived_restarted_in_the_middle_of_a_write_half_a_line_is_no_news() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lvs.fifo");
+        mkfifo(&path, Mode::S_IRWXU).unwrap();
+        let mut keepalived = writer(&path);
+        let (tell, mut heard) = mpsc::channel(16);
+        tokio::spawn(read(path.clone(), tell));
+        keepalived.write_all(b"VS FWM 80 UP\n\0RS half").unwrap();
+        assert_eq!(next(&mut heard).await, Heard::Open);
+        assert_eq!(next(&mut heard).await, line("VS FWM 80 UP"));
+
+        // Closed, deleted, made anew.
         std::fs::remove_file(&path).unwrap();
         drop(keepalived);
         mkfifo(&path, Mode::S_IRWXU).unwrap();
@@ -219,26 +218,5 @@ mod tests {
             matches!(&silent, Heard::Silent(why) if why.contains("not a FIFO")),
             "{silent:?}"
         );
-    }
-
-    #[test]
-    fn a_line_that_never_ends_is_thrown_away_and_the_next_one_is_read() {
-        let mut lines = Lines::default();
-        assert!(lines.take(&[b'x'; 5000]).is_empty());
-        assert!(lines.begun.len() <= LONGEST_LINE);
-        assert_eq!(lines.take(b"x\nVS FWM 80 UP\n"), [b"VS FWM 80 UP"]);
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn lines_are_the_same_however_the_bytes_arrive(bytes in "[a-c\n]{0,60}", at in 0_usize..60) {
-            let bytes = bytes.as_bytes();
-            let at = at.min(bytes.len());
-            let whole = Lines::default().take(bytes);
-            let mut lines = Lines::default();
-            let mut parts = lines.take(&bytes[..at]);
-            parts.extend(lines.take(&bytes[at..]));
-            proptest::prop_assert_eq!(parts, whole);
-        }
     }
 }

@@ -2,7 +2,9 @@
 //! or their faults never move a weight by themselves.
 
 pub mod fifo;
+pub mod icinga;
 pub mod keepalived;
+mod lines;
 pub mod nagios;
 pub mod partner;
 pub mod score;

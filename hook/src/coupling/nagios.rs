@@ -232,6 +232,33 @@ mod tests {
     }
 
     #[test]
+    fn a_command_file_that_vanishes_is_named_and_written_once_it_is_there_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("nagios.cmd");
+        let core = || {
+            mkfifo(&path, Mode::S_IRWXU).unwrap();
+            let mut options = std::fs::OpenOptions::new();
+            options.read(true).write(true).open(&path).unwrap()
+        };
+        let before = core();
+        let (tell, mut told) = mpsc::channel(4);
+        let file = CommandFile::start(path.clone(), tell).unwrap();
+        file.give("ex1", "rdp", &verdict("the first"));
+        let mut line = String::new();
+        BufReader::new(before).read_line(&mut line).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        file.give("ex1", "rdp", &verdict("lost"));
+        let event = told.blocking_recv().unwrap();
+        assert!(event.reason.contains("is not there"), "{}", event.reason);
+        let after = core();
+        file.give("ex1", "rdp", &verdict("the next"));
+        assert_eq!(told.blocking_recv().unwrap().problem.words, None);
+        let mut line = String::new();
+        BufReader::new(after).read_line(&mut line).unwrap();
+        assert!(line.contains("the next"), "{line}");
+    }
+
+    #[test]
     fn a_command_file_without_a_reader_is_named_after_bounded_attempts_and_told_when_it_is_over() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("nagios.cmd");

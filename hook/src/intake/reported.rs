@@ -134,13 +134,15 @@ impl Reported {
         reports.filter_map(std::result::Result::ok).collect()
     }
 
-    /// Keeps a result for the next start. One that says the same again costs no write.
+    /// Keeps a result for the next start. One that says the same again costs no write, nor does one
+    /// that says it in other words: a disk is not waited for at each result of a stream.
     ///
     /// # Errors
     /// The file cannot be written.
     pub fn keep(&mut self, result: &Result) -> io::Result<()> {
         let key = format!("{}/{}", result.server, result.check);
-        if self.last.get(&key) == Some(result) {
+        let before = self.last.get(&key);
+        if before.is_some_and(|before| before.condition == result.condition) {
             return Ok(());
         }
         self.last.insert(key, result.clone());

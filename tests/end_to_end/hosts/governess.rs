@@ -80,6 +80,11 @@ impl Governess {
         .unwrap();
     }
 
+    /// Its process id.
+    pub(crate) fn process(&self) -> u32 {
+        self.running.as_ref().unwrap().0.id()
+    }
+
     pub(crate) fn config(&self) -> PathBuf {
         self.folder.join("governess.toml")
     }

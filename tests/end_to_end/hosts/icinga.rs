@@ -7,13 +7,81 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use serde_json::Value;
+
 use crate::built::text;
 use crate::core::{Running, Service, Stored};
+
+/// Its API on loopback, with an authority of its own.
+pub(crate) struct Api {
+    pub(crate) port: u16,
+    /// The authority's certificate.
+    pub(crate) ca: PathBuf,
+}
+
+/// Who may see everything, for what a test reads back.
+const READER: &str = "reader:reads";
+
+impl Api {
+    /// Does what `icinga2 api setup` does, in a folder that an [`Icinga`] will be configured in.
+    pub(crate) fn set_up(folder: &Path) -> Self {
+        let data = folder.join("icinga/data");
+        let certificates = data.join("certs");
+        std::fs::create_dir_all(&certificates).unwrap();
+        let at = |name: &str| certificates.join(name).display().to_string();
+        let pki = |words: &[&str]| {
+            let output = Command::new("icinga2")
+                .env("ICINGA2_USER", "root")
+                .env("ICINGA2_GROUP", "root")
+                .arg("pki")
+                .args(words)
+                .arg("-D")
+                .arg(format!("DataDir={}", data.display()))
+                .output()
+                .unwrap();
+            assert!(output.status.success(), "{words:?}: {output:?}");
+        };
+        let (key, csr, certificate) = (at("test.key"), at("test.csr"), at("test.crt"));
+        pki(&["new-ca"]);
+        pki(&["new-cert", "--cn", "test", "--key", &key, "--csr", &csr]);
+        pki(&["sign-csr", "--csr", &csr, "--cert", &certificate]);
+        let ca = certificates.join("ca.crt");
+        std::fs::copy(data.join("ca/ca.crt"), &ca).unwrap();
+        let free = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = free.local_addr().unwrap().port();
+        Self { port, ca }
+    }
+
+    /// The objects that make Icinga offer it.
+    pub(crate) fn objects(&self) -> String {
+        let (reader, password) = READER.split_once(':').unwrap();
+        format!(
+            "object Endpoint NodeName {{ }}\nobject Zone ZoneName {{\n  endpoints = [ NodeName ]\n}}\n\
+             object ApiListener \"api\" {{\n  bind_host = \"127.0.0.1\"\n  bind_port = {}\n}}\n\
+             object ApiUser \"{reader}\" {{\n  password = \"{password}\"\n  permissions = [ \"*\" ]\n}}\n",
+            self.port
+        )
+    }
+
+    /// The attributes of a service, `HOST!SERVICE`, as Icinga has them.
+    pub(crate) fn service(&self, object: &str) -> Option<Value> {
+        let port = self.port;
+        let output = Command::new("curl")
+            .args(["-sS", "--user", READER, "--cacert"])
+            .arg(&self.ca)
+            .args(["--resolve", &format!("test:{port}:127.0.0.1")])
+            .arg(format!("https://test:{port}/v1/objects/services/{object}"))
+            .output()
+            .unwrap();
+        let answer: Value = serde_json::from_slice(&output.stdout).ok()?;
+        answer["results"][0].get("attrs").cloned()
+    }
+}
 
 /// An Icinga, configured and perhaps running.
 pub(crate) struct Icinga {
     folder: PathBuf,
-    _running: Option<Running>,
+    running: Option<Running>,
 }
 
 impl Icinga {
@@ -55,7 +123,7 @@ impl Icinga {
         std::fs::write(folder.join("icinga2.conf"), all).unwrap();
         Self {
             folder,
-            _running: None,
+            running: None,
         }
     }
 
@@ -77,7 +145,12 @@ impl Icinga {
             .stderr(log)
             .spawn()
             .unwrap();
-        self._running = Some(Running(child));
+        self.running = Some(Running(child));
+    }
+
+    /// Ends it as its operator does.
+    pub(crate) fn stop(&mut self) {
+        self.running = None;
     }
 
     fn daemon(&self) -> Command {

@@ -173,7 +173,10 @@ fn every_section_of_the_readme_can_be_added_to_a_file_that_works() {
     let example = std::fs::read_to_string(example).expect("the example");
     let sections = blocks("toml");
     assert!(!sections.is_empty(), "the README's sections were not found");
+    let files = files_of_icinga();
+    let folder = files.path().display();
     for section in sections {
+        let section = section.replace("/etc/governess/icinga", &format!("{folder}/icinga"));
         let text = format!("{example}\n{section}");
         let judged = hook::config::Config::parse(Path::new("governess.toml"), &text);
         assert!(
@@ -182,6 +185,19 @@ fn every_section_of_the_readme_can_be_added_to_a_file_that_works() {
             judged.err().map(|why| why.to_string())
         );
     }
+}
+
+/// A folder with the files that the README's section on Icinga names.
+fn files_of_icinga() -> tempfile::TempDir {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().expect("a folder");
+    let authority = Wish::of("Icinga CA").issue().expect("a certificate");
+    let authority = authority.certificate.to_pem().expect("PEM");
+    std::fs::write(folder.path().join("icinga-ca.crt"), authority).expect("a file");
+    let password = folder.path().join("icinga.password");
+    std::fs::write(&password, "open sesame\n").expect("a file");
+    std::fs::set_permissions(password, PermissionsExt::from_mode(0o600)).expect("a mode");
+    folder
 }
 
 /// A check against a look-alike with all that a domain needs.

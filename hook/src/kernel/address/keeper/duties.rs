@@ -3,9 +3,9 @@
 use ipnet::IpNet;
 
 use super::duty::{Act, Duty};
-use super::jitter::Jitter;
 use super::{AddressEvent, Change, Timing};
 use crate::clock::Moment;
+use crate::jitter::Jitter;
 use crate::kernel::address::preflight::{self, Fault};
 use crate::kernel::address::{Claim, Heard, Interface, Role};
 

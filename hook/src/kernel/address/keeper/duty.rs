@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::held::Held;
-use super::jitter::Jitter;
 use super::{Change, Timing};
 use crate::clock::Moment;
+use crate::jitter::Jitter;
 use crate::kernel::address::preflight::Site;
 use crate::kernel::address::{Heard, Mac, Saying};
 

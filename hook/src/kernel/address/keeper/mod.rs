@@ -5,7 +5,6 @@ mod duties;
 mod duty;
 mod fitness;
 mod held;
-mod jitter;
 mod work;
 
 #[cfg(test)]
@@ -24,9 +23,9 @@ use super::{Addresses, Claim, Mac};
 use crate::clock::{Clock, Moment};
 use crate::coupling::score::{self, ScoreFile};
 
+use crate::jitter::Jitter;
 use duties::Duties;
 use fitness::Fitness;
-use jitter::Jitter;
 use work::Work;
 
 /// What a keeper tells.

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::clock::Moment;
+use crate::jitter::Jitter;
 use crate::kernel::address::keeper::duties::{Duties, Order, View};
 use crate::kernel::address::keeper::duty::Act;
-use crate::kernel::address::keeper::jitter::Jitter;
 use crate::kernel::address::keeper::{Change, Timing};
 use crate::kernel::address::{Claim, Heard, Interface, Link, Mac, Role, Saying};
 use crate::setup::WantedAddress;
