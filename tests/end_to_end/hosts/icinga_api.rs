@@ -171,7 +171,7 @@ fn gives_its_own(governess: &Governess, api: &Api) {
     stored(&director, 0.0, well);
     governess.ex1.behave(Behaviour::Hangs).unwrap();
     stored("ex1!rdp", 2.0, "X224 CRITICAL: ");
-    let ill = "DIRECTOR WARNING: exchange/ex1 down";
+    let ill = "DIRECTOR WARNING: not all servers work: exchange/ex1 down";
     stored(&director, 1.0, ill);
 }
 
