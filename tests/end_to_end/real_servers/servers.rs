@@ -209,6 +209,9 @@ pub(crate) fn display(folder: &Folder) -> Display {
             "640x480x24",
             "-nolisten",
             "tcp",
+            // Without this it starts anew when its last client has gone, and refuses the next one
+            // meanwhile: the shadow server opens it twice.
+            "-noreset",
         ])
         .current_dir(folder.directory.path())
         .stdout(Stdio::piped());
