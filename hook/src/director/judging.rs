@@ -54,7 +54,7 @@ impl Director {
                 self.converge(service, &[], now);
             }
         }
-        self.records.journal.flush();
+        self.records.journal.flush_news();
     }
 
     /// The services that a check on a server is for, with its position there and what the policy

@@ -142,6 +142,9 @@ pub struct Journal {
     alerts: Option<mpsc::Sender<LatestEvent>>,
 }
 
+/// So many bytes of readings wait at most to be written.
+const READINGS_MOST: usize = 64 * 1024;
+
 /// So many of the latest events are kept for `status`.
 const LATEST: usize = 20;
 
@@ -287,6 +290,15 @@ impl Journal {
         self.latest.iter().cloned().collect()
     }
 
+    /// Writes what was noted if some of it is news. Mere readings, of which there may be hundreds
+    /// a second, wait for company or for the next [`flush`](Self::flush), so that they cost no
+    /// writing each.
+    pub fn flush_news(&mut self) {
+        if !self.told.is_empty() || self.noted.len() >= READINGS_MOST {
+            self.flush();
+        }
+    }
+
     /// Writes what was noted, once what followed from it is done: the kernel does not wait for
     /// the journal. A full disk costs the lines in the file, never the director.
     pub fn flush(&mut self) {
@@ -311,7 +323,7 @@ impl Journal {
             }
             Sink::Background(background) => {
                 background.write(noted, events);
-                if background.tell(told) {
+                if !told.is_empty() && background.tell(told) {
                     self.add_lost("nobody reads standard error; its lines are lost".to_owned());
                 }
             }
@@ -377,6 +389,31 @@ mod tests {
         file.write_all(b"{\"seq\":3,\"ts\":\"20").unwrap();
         note(&mut Journal::open(&path).unwrap());
         assert_eq!(numbers(&path), [1, 2, 3]);
+    }
+
+    #[test]
+    fn readings_wait_for_news_and_come_before_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("events.jsonl");
+        let mut journal = Journal::open(&path).unwrap();
+        let of = |event| Entry {
+            event,
+            service: None,
+            server: Some("ex1"),
+            reason: "said".to_owned(),
+        };
+        journal.note(&of(Event::Reading));
+        journal.flush_news();
+        assert_eq!(numbers(&path), [0; 0]);
+        journal.note(&of(Event::ServerDown));
+        journal.flush_news();
+        assert_eq!(numbers(&path), [1, 2]);
+        let many = READINGS_MOST / "reading".len();
+        for _ in 0..many {
+            journal.note(&of(Event::Reading));
+            journal.flush_news();
+        }
+        assert!(numbers(&path).len() > 2, "too many do not wait");
     }
 
     #[test]
