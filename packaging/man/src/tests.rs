@@ -131,6 +131,7 @@ fn every_key_that_the_parser_knows_is_described() {
         ("[alert]\n", "", "[alert]"),
         ("[alert]\nmail = { ", " }", "mail = { ... }"),
         ("[nagios]\n", "", "[nagios]"),
+        ("[icinga]\n", "", "[icinga]"),
     ] {
         let described = section(&page, heading);
         for key in keys_at(before, after) {
