@@ -86,6 +86,9 @@ fn global(vrrp: &Vrrp) -> String {
         "script_user root".to_owned(),
         "# Announced again every minute: after a split, nobody else would tell the switches."
             .to_owned(),
+        // After a split both had announced the addresses; who hears the loser last must not wait
+        // for the second announcement of the winner as long as the default of 5 s.
+        "vrrp_garp_master_delay 1".to_owned(),
         "vrrp_garp_master_refresh 60".to_owned(),
         "vrrp_garp_master_refresh_repeat 2".to_owned(),
         "vrrp_garp_lower_prio_repeat 2".to_owned(),
