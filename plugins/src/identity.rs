@@ -120,7 +120,7 @@ pub(crate) struct Clock {
 
 impl Clock {
     /// How far it is from ours at least, and on which side.
-    fn apart(&self) -> (Duration, &'static str) {
+    pub(crate) fn apart(&self) -> (Duration, &'static str) {
         let began = self.now.checked_sub(self.took).unwrap_or(self.now);
         match self.says.duration_since(self.now) {
             Ok(ahead) => (ahead, "ahead of"),
@@ -131,16 +131,24 @@ impl Clock {
         }
     }
 
-    /// How far it is off, in words and in seconds by which it is ahead of ours.
-    pub(crate) fn facts(&self) -> [(String, String); 2] {
+    /// How far it is off, such as `2 s behind`.
+    pub(crate) fn words(&self) -> String {
+        let (apart, side) = self.apart();
+        format!("{} {side}", spoken(apart))
+    }
+
+    /// In seconds by which it is ahead of ours.
+    pub(crate) fn offset(&self) -> String {
         let (apart, side) = self.apart();
         let sign = if side == "behind" { "-" } else { "" };
+        format!("{sign}{:.3}", apart.as_secs_f64())
+    }
+
+    /// Both, by their names.
+    pub(crate) fn facts(&self) -> [(String, String); 2] {
         [
-            ("clock_skew".to_owned(), format!("{} {side}", spoken(apart))),
-            (
-                "clock_offset".to_owned(),
-                format!("{sign}{:.3}", apart.as_secs_f64()),
-            ),
+            ("clock_skew".to_owned(), self.words()),
+            ("clock_offset".to_owned(), self.offset()),
         ]
     }
 
@@ -151,17 +159,16 @@ impl Clock {
 
     /// What is to be said where it is too far off.
     pub(crate) fn advisory(&self, skew: &Skew) -> Option<Advisory> {
-        let (apart, side) = self.apart();
-        let condition = skew.0.judge(apart.as_secs_f64());
+        let condition = skew.0.judge(self.apart().0.as_secs_f64());
         (condition != Condition::Healthy).then(|| Advisory {
             advice: Advice::Skew,
             condition,
             enforced: condition,
             kind: Kind::Skew,
             summary: format!(
-                "the clock of the server is {} {side} this machine's; Kerberos bears 300 s; look \
-                 at the time service of both",
-                spoken(apart)
+                "the clock of the server is {} this machine's; Kerberos bears 300 s; look at the \
+                 time service of both",
+                self.words()
             ),
         })
     }

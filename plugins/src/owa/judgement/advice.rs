@@ -10,6 +10,7 @@ use shared::verdict::{Advice, Advisory, Condition, Kind};
 use super::super::Options;
 use super::super::evidence::{Evidence, Reply};
 use super::replies;
+use crate::identity::Clock;
 
 /// How far the server's clock may be away before a human should look at it. Logons by Kerberos end
 /// at 300 s (RFC 4120 section 1.6); the check is there to tell before that.
@@ -26,7 +27,7 @@ pub(super) fn all(options: &Options, evidence: &Evidence) -> Vec<Advisory> {
         all = advisories(&session.leaf, wish.name.as_ref(), wish.days, now);
         all.extend(distrust(session, evidence).filter(|_| wish.require_trust));
     }
-    all.extend(worst_skew(evidence).and_then(|skew| skew.advisory()));
+    all.extend(worst_clock(evidence).and_then(|clock| skew(&clock)));
     if replies(evidence).next().is_some() {
         all.extend(slowness(options, evidence));
     }
@@ -68,64 +69,35 @@ fn slowness(options: &Options, evidence: &Evidence) -> Option<Advisory> {
     })
 }
 
-/// The greatest difference between the server's clock and ours that an answer shows.
-pub(super) fn worst_skew(evidence: &Evidence) -> Option<Skew> {
-    replies(evidence).filter_map(skew).max_by_key(Skew::apart)
+/// The clock that is furthest from ours, of those that the answers show.
+pub(super) fn worst_clock(evidence: &Evidence) -> Option<Clock> {
+    let clocks = replies(evidence).filter_map(clock);
+    clocks.max_by_key(|clock| clock.apart().0)
 }
 
-/// How far a server's clock is from ours, at least.
-pub(super) enum Skew {
-    Ahead(Duration),
-    Behind(Duration),
-}
-
-impl Skew {
-    fn apart(&self) -> Duration {
-        match self {
-            Self::Ahead(apart) | Self::Behind(apart) => *apart,
-        }
-    }
-
-    /// In seconds by which the server's clock is ahead of ours.
-    pub(super) fn seconds(&self) -> String {
-        let sign = match self {
-            Self::Ahead(_) => "",
-            Self::Behind(_) => "-",
-        };
-        format!("{sign}{:.3}", self.apart().as_secs_f64())
-    }
-
-    pub(super) fn words(&self) -> String {
-        let side = match self {
-            Self::Ahead(_) => "ahead of",
-            Self::Behind(_) => "behind",
-        };
-        format!("{} {side}", spoken(self.apart()))
-    }
-
-    fn advisory(&self) -> Option<Advisory> {
-        (self.apart() > SKEW).then(|| Advisory {
-            advice: Advice::Skew,
-            condition: Condition::Degraded,
-            enforced: Condition::Degraded,
-            kind: Kind::Skew,
-            summary: format!(
-                "the clock of the server is {} this machine's (HTTP Date); Kerberos bears 300 s; \
-                 look at the time service of both",
-                self.words()
-            ),
-        })
-    }
+fn skew(clock: &Clock) -> Option<Advisory> {
+    (clock.apart().0 > SKEW).then(|| Advisory {
+        advice: Advice::Skew,
+        condition: Condition::Degraded,
+        enforced: Condition::Degraded,
+        kind: Kind::Skew,
+        summary: format!(
+            "the clock of the server is {} this machine's (HTTP Date); Kerberos bears 300 s; look \
+             at the time service of both",
+            clock.words()
+        ),
+    })
 }
 
 /// The server wrote its date, cut to a whole second, after the request was sent and before the
 /// answer was read.
-fn skew(reply: &Reply) -> Option<Skew> {
+fn clock(reply: &Reply) -> Option<Clock> {
     let date = u64::try_from(reply.head.date?.0).ok()?;
-    let date = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(date))?;
     let (from, to) = reply.between;
-    Some(match date.duration_since(to) {
-        Ok(ahead) => Skew::Ahead(ahead),
-        Err(_) => Skew::Behind(from.duration_since(date + SECOND).unwrap_or_default()),
+    Some(Clock {
+        says: SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(date))?,
+        step: SECOND,
+        now: to,
+        took: to.duration_since(from).unwrap_or_default(),
     })
 }

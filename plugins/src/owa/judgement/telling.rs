@@ -7,6 +7,7 @@ use shared::tls::days_left;
 use super::super::evidence::{Attempt, Evidence, Outcome, Reply};
 use super::super::{Options, wire};
 use super::{advice, answer, connection, logon, replies};
+use crate::identity::Clock;
 
 /// `time`, each phase of the first connection, and what each virtual directory took.
 pub(super) fn perfdata(options: &Options, evidence: &Evidence) -> Vec<Value> {
@@ -36,9 +37,7 @@ pub(super) fn perfdata(options: &Options, evidence: &Evidence) -> Vec<Value> {
 pub(super) fn facts(evidence: &Evidence) -> Vec<(String, String)> {
     let of_session = evidence.first.session.as_ref();
     let of_session = of_session.map(|(session, _)| session.facts());
-    let skew = advice::worst_skew(evidence);
-    let offset = skew.as_ref().map(advice::Skew::seconds);
-    let skew = skew.map(|skew| skew.words());
+    let clock = advice::worst_clock(evidence);
     let of = |tell: fn(&Reply) -> Option<String>| different(replies(evidence).filter_map(tell));
     [
         ("server_name", servers(evidence)),
@@ -46,8 +45,8 @@ pub(super) fn facts(evidence: &Evidence) -> Vec<(String, String)> {
         ("server_build", of(|reply| reply.head.build.clone())),
         ("http_server", of(|reply| reply.head.server.clone())),
         ("http_connections", vec![evidence.connections.to_string()]),
-        ("clock_skew", skew.into_iter().collect()),
-        ("clock_offset", offset.into_iter().collect()),
+        ("clock_skew", clock.iter().map(Clock::words).collect()),
+        ("clock_offset", clock.iter().map(Clock::offset).collect()),
         ("logged_off", logged_off(evidence)),
         ("certificate_trust", trust(evidence)),
     ]
