@@ -54,7 +54,13 @@ pub(super) fn templates_after_failover(story: &Story) -> Outcome {
         story.figure(&format!("{kept} of {CLIENTS} clients keep their server"));
         Ok(cost)
     };
-    beside_keepalived_alone(&mut pair, lose_power, |pair| pair.boot(ACTIVE))
+    beside_keepalived_alone(&mut pair, lose_power, |pair| {
+        pair.boot(ACTIVE)?;
+        // Templates that it has of the time when it served would outlive those that it is told of
+        // (ip_vs_proc_conn of ip_vs_sync.c changes no template that is there).
+        pair.machines[BACKUP].lose_power()?;
+        pair.boot(BACKUP)
+    })
 }
 
 /// Who serves each of these clients.
