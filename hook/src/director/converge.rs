@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::record::Origin;
+use super::refusals::{Refusal, serves_after};
 use super::wanted::abandoned;
 use super::{About, Director};
 use crate::clock::Moment;
@@ -31,31 +32,62 @@ impl Director {
         let key = self.config.services[service.0].key;
         let steps = self.scope().steps(key, &wanted, &self.table);
         let about = About::service(service);
-        if self.carry_out_all(about, &steps, losses) {
-            self.record_judged(service);
-        }
+        let refusal = match self.services[service.0].refusal.take() {
+            Some(refusal) if refusal.forbids(&steps, now) => {
+                self.note_table_error(about, refusal.words.clone());
+                Some(refusal)
+            }
+            before => match self.carry_out_all(about, &steps, losses) {
+                Ok(()) => {
+                    self.record_judged(service);
+                    None
+                }
+                Err(words) => Some(Refusal::after(before, steps, words, now)),
+            },
+        };
+        self.services[service.0].refusal = refusal;
     }
 
-    /// Carries steps out until one fails; that one is noted, and the next reading tries again.
-    /// True if none failed.
+    /// Carries steps out. What is refused is noted, and the next reading tries again; a service goes
+    /// on then as far as it serves for certain.
+    ///
+    /// # Errors
+    /// The words of the first refusal.
     pub(super) fn carry_out_all(
         &mut self,
         about: About,
         steps: &[Step],
         losses: &[String],
-    ) -> bool {
-        for steps in together(steps) {
-            if let Err((step, error)) = self.carry_out(about, steps) {
+    ) -> Result<(), String> {
+        let mut first = None;
+        let mut at = 0;
+        for group in together(steps) {
+            let left = &steps[at..];
+            at += group.len();
+            let may_go_on = || {
+                let service = group.first().map(Step::service);
+                service.is_some_and(|service| serves_after(left, service, &self.table))
+            };
+            if first.is_some() && !may_go_on() {
+                continue;
+            }
+            if let Err((step, error)) = self.carry_out(about, group) {
                 let words = format!("{}: {error}", plan::words(step));
-                self.note_table_error(self.about_step(about, step), words);
-                return false;
+                let about = self.about_step(about, step);
+                first.get_or_insert_with(|| words.clone());
+                self.note_table_error(about, words);
             }
         }
-        if !losses.is_empty() {
-            let reason = format!("put right: {}", losses.join("; "));
-            self.note(Event::Repaired, about, reason);
+        match first {
+            Some(words) => Err(words),
+            None => {
+                if !losses.is_empty() {
+                    let reason = format!("put right: {}", losses.join("; "));
+                    self.note(Event::Repaired, about, reason);
+                }
+                Ok(())
+            }
         }
-        true
     }
 
     pub(super) fn decide(&self, service: ServiceId, now: Moment) -> Decision {
@@ -247,7 +279,8 @@ impl Director {
     /// name. What others created is left, and shown.
     pub(super) fn delete_abandoned(&mut self) {
         let steps = abandoned(&self.config, &self.records.intents, &self.table);
-        self.carry_out_all(About::default(), &steps, &[]);
+        // What is refused is on record, and tried again.
+        let _ = self.carry_out_all(About::default(), &steps, &[]);
     }
 
     /// Puts weights on record that are as we want them without our having written them, so that

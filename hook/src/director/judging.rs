@@ -70,7 +70,7 @@ impl Director {
     /// reports say what the one before has said, and there may be hundreds a second.
     fn is_settled(&self, service: ServiceId) -> bool {
         let memory = &self.services[service.0].memory;
-        self.table_error.is_none()
+        self.troubles.is_empty()
             && memory.ramps.is_empty()
             && matches!(memory.pool, Pool::Working(_))
     }

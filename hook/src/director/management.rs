@@ -81,7 +81,8 @@ impl Director {
             };
             let losses = self.losses(service.key, &service.wanted, before);
             let steps = reconcile::steps(service.key, &service.wanted, &self.table);
-            self.carry_out_all(about, &steps, &losses);
+            // What is refused is on record, and tried again.
+            let _ = self.carry_out_all(about, &steps, &losses);
         }
     }
 }

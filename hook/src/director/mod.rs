@@ -13,6 +13,7 @@ mod notes;
 mod operator;
 mod pair;
 pub mod record;
+mod refusals;
 mod reload;
 mod report;
 mod wanted;
@@ -145,8 +146,7 @@ pub struct Director {
     fingerprint: Option<String>,
     /// We have set destinations since.
     stepped: bool,
-    table_error: Option<String>,
-    noted_error: Option<String>,
+    troubles: refusals::Troubles,
     host_problems: BTreeMap<String, String>,
     keepalived: Option<Beliefs>,
     paired: pair::Paired,
@@ -173,6 +173,8 @@ struct ServiceState {
     adopted: bool,
     /// It was not in the table when this director first looked, at that moment.
     created: Option<Moment>,
+    /// What the kernel refused of it last.
+    refusal: Option<refusals::Refusal>,
 }
 
 /// A server in a service.
@@ -235,8 +237,7 @@ impl Director {
             idle: BTreeSet::new(),
             fingerprint: None,
             stepped: false,
-            table_error: None,
-            noted_error: None,
+            troubles: refusals::Troubles::default(),
             host_problems: BTreeMap::new(),
             in_maintenance: BTreeMap::new(),
             keepalived: None,
@@ -265,7 +266,7 @@ impl Director {
         self.find_stale(now);
         self.find_stale_watches(now);
         let fingerprint = self.kernel.fingerprint();
-        if self.table_error.is_none() && self.is_as_left(fingerprint.as_deref()) {
+        if self.troubles.is_empty() && self.is_as_left(fingerprint.as_deref()) {
             self.fingerprint = fingerprint;
             self.stepped = false;
             self.converge_by_time(now);
@@ -321,9 +322,10 @@ impl Director {
     fn reread(&mut self, now: Moment) -> Result<(), KernelError> {
         let fingerprint = self.kernel.fingerprint();
         let before = std::mem::replace(&mut self.table, self.kernel.dump()?);
-        self.fingerprint = fingerprint;
+        // One that leaves something out would not tell of a change there.
+        self.fingerprint = fingerprint.filter(|it| self.kernel.shows(it, &self.table));
         self.stepped = false;
-        self.noted_error = self.table_error.take();
+        self.troubles.begin_anew();
         self.note_owners_changes(&before);
         self.adopt(now);
         self.delete_abandoned();

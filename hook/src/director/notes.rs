@@ -125,10 +125,8 @@ impl Director {
 
     /// Notes an error of the table once, however often it is met again.
     pub(super) fn note_table_error(&mut self, about: About, words: String) {
-        if self.noted_error.as_ref() != Some(&words) {
-            self.note(Event::StepFailed, about, words.clone());
+        if self.troubles.add(words.clone()) {
+            self.note(Event::StepFailed, about, words);
         }
-        self.noted_error = Some(words.clone());
-        self.table_error = Some(words);
     }
 }

@@ -190,5 +190,6 @@ fn carried(
         memory: state.memory.moved(moved),
         adopted: state.adopted && old.key == new.key,
         created: state.created,
+        refusal: None,
     }
 }

@@ -52,7 +52,7 @@ impl Director {
             schema: 1,
             backend: self.config.director.backend.name().to_owned(),
             config_digest: self.config.digest.clone(),
-            table_error: self.table_error.clone().or(unseen),
+            table_error: self.troubles.words().or(unseen),
             keepalived: self.keepalived.clone(),
             pair: self.pair_status(),
             host_problems: self.host_problems.clone(),
@@ -261,8 +261,10 @@ impl Director {
     /// Why this director is not to be relied on now: its table cannot be driven, or a verdict is
     /// missing or older than `stale_after`.
     fn not_ready(&self, now: Moment) -> Vec<String> {
-        let error = self.table_error.iter();
-        let table = error.map(|error| format!("the table cannot be driven: {error}"));
+        let error = self.troubles.words();
+        let table = error
+            .iter()
+            .map(|error| format!("the table cannot be driven: {error}"));
         let mut pairs: Vec<(ServerId, CheckId)> = Vec::new();
         for service in &self.config.services {
             for server in &service.servers {

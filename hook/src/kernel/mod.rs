@@ -39,6 +39,11 @@ pub trait VirtualServers {
     /// change, and does not change with traffic. `None` where there is none: then dump.
     fn fingerprint(&mut self) -> Option<String>;
 
+    /// Whether a fingerprint shows the whole of a table: the kernel may leave something out.
+    fn shows(&self, _fingerprint: &str, _table: &Table) -> bool {
+        true
+    }
+
     /// Whether a fingerprint tells that, since the one `before`, the table has become `expected` and
     /// nothing else happened. It saves a dump after steps of our own; false where that cannot be
     /// told.

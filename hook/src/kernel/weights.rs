@@ -38,6 +38,10 @@ impl VirtualServers for Weights {
         self.ipvs.fingerprint()
     }
 
+    fn shows(&self, fingerprint: &str, table: &Table) -> bool {
+        self.ipvs.shows(fingerprint, table)
+    }
+
     fn became(&self, before: &str, fingerprint: &str, expected: &Table) -> bool {
         self.ipvs.became(before, fingerprint, expected)
     }

@@ -2,6 +2,7 @@ mod beside;
 mod histories;
 mod many;
 mod operator;
+mod refusals;
 mod reload;
 
 use std::path::Path;
@@ -20,12 +21,16 @@ use crate::table::{ServiceKey, Step};
 
 const CONFIG: &str = include_str!("../../../../packaging/examples/x224.toml");
 
+/// Which steps the kernel refuses.
+type Refuses = fn(&Step) -> bool;
+
 /// A kernel that the test can look into and reach into, as an operator with ipvsadm would.
 #[derive(Clone, Default)]
 struct Kernel {
     twin: Arc<Mutex<Memory>>,
     written: Arc<Mutex<Vec<Step>>>,
-    refuses: Arc<Mutex<bool>>,
+    refuses: Arc<Mutex<Option<Refuses>>>,
+    refused: Arc<Mutex<usize>>,
     dumps: Arc<Mutex<usize>>,
 }
 
@@ -36,7 +41,13 @@ impl VirtualServers for Kernel {
     }
 
     fn apply(&mut self, step: &Step) -> Result<(), KernelError> {
-        if *self.refuses.lock().unwrap() {
+        if self
+            .refuses
+            .lock()
+            .unwrap()
+            .is_some_and(|refuses| refuses(step))
+        {
+            *self.refused.lock().unwrap() += 1;
             return Err(KernelError::Permission {
                 what: "IPVS".to_owned(),
             });
@@ -410,30 +421,6 @@ fn a_table_cleared_by_somebody_comes_back() {
     director.passes(2).passes(2);
     assert_eq!(bench.kernel.weights(), [1, 1]);
     assert_eq!(bench.events("repaired"), 1);
-}
-
-#[test]
-fn a_kernel_that_refuses_is_named_in_the_status_and_tried_again() {
-    let bench = Bench::new();
-    let mut director = bench.director();
-    director.both_up();
-    *bench.kernel.refuses.lock().unwrap() = true;
-    director.fails(0).fails(0).fails(0).passes(2).passes(2);
-    let error = director
-        .director
-        .status(director.now)
-        .table_error
-        .expect("an error");
-    assert!(error.contains("CAP_NET_ADMIN"), "{error}");
-    assert_eq!(
-        bench.events("step_failed"),
-        1,
-        "said once, however often it is met"
-    );
-    *bench.kernel.refuses.lock().unwrap() = false;
-    director.passes(2);
-    assert_eq!(bench.kernel.weights(), [0, 1]);
-    assert_eq!(director.director.status(director.now).table_error, None);
 }
 
 #[test]

@@ -124,6 +124,13 @@ impl VirtualServers for Ipvs {
         Some(proc::fingerprint(&text))
     }
 
+    /// With services in two network namespaces, `/proc/net/ip_vs` leaves some out: `ip_vs_info_seq_next`
+    /// of `net/netfilter/ipvs/ip_vs_ctl.c` goes from one to the next, and `ip_vs_info_array` counts those
+    /// of its own namespace where a page of output begins.
+    fn shows(&self, fingerprint: &str, table: &Table) -> bool {
+        proc::has_destinations(fingerprint, table)
+    }
+
     fn became(&self, before: &str, fingerprint: &str, expected: &Table) -> bool {
         proc::same_services(before, fingerprint) && proc::has_destinations(fingerprint, expected)
     }
