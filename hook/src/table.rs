@@ -2,9 +2,13 @@
 //!
 //! Names and meanings follow `ipvsadm(8)` and the kernel header `linux/ip_vs.h`.
 
+mod target;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+
+pub use target::{NotAName, Target};
 
 /// Address family of a virtual service that is found by firewall mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -6,9 +6,8 @@ use crate::clock::Moment;
 use crate::config::{Backend, ServerId, ServiceId};
 use crate::operate::evidence;
 use crate::operate::journal::Event;
-use crate::operate::plan::target;
 use crate::reconcile::Scope;
-use crate::table::{Destination, Table};
+use crate::table::{Destination, Table, Target};
 
 impl Director {
     /// Looks at every destination of ours in a table that was just read.
@@ -26,7 +25,7 @@ impl Director {
             return;
         };
         let target = self.target(service, server);
-        let origin = self.records.intents.entry(&target).origin(found);
+        let origin = self.records.intents.entry(target).origin(found);
         if self.config.director.backend == Backend::Weights && origin != Origin::Ours && found > 0 {
             return self.adopt_nominal(service, server, found);
         }
@@ -44,7 +43,7 @@ impl Director {
                 reason,
                 facts,
             );
-            self.records.wishes.clear_by_hand(&name, &target)
+            self.records.wishes.clear_by_hand(&name, target)
         } else {
             let reason = format!("weight {found} was set by hand; it counts from now on");
             let facts = [(evidence::WEIGHT.to_owned(), found.into())];
@@ -54,9 +53,9 @@ impl Director {
                 reason,
                 facts,
             );
-            self.records.wishes.set_by_hand(&target, found)
+            self.records.wishes.set_by_hand(target, found)
         };
-        let noted = noted.and_then(|()| self.records.intents.acknowledge(&target, found));
+        let noted = noted.and_then(|()| self.records.intents.acknowledge(&[(target, found)]));
         if let Err(error) = noted {
             let reason = format!("the wish could not be kept on disk: {error}");
             self.note(Event::StepFailed, About::member(service, server), reason);
@@ -67,7 +66,7 @@ impl Director {
     fn adopt_nominal(&mut self, service: ServiceId, server: ServerId, found: u32) {
         let target = self.target(service, server);
         let about = About::member(service, server);
-        if self.records.intents.entry(&target).nominal() != Some(found) {
+        if self.records.intents.entry(target).nominal() != Some(found) {
             let reason =
                 format!("weight {found} is its owner's; it is the nominal one from now on");
             self.note(Event::Adopted, about, reason);
@@ -75,13 +74,13 @@ impl Director {
         let mut noted = self
             .records
             .intents
-            .note_nominal(&target, found)
-            .and_then(|()| self.records.intents.acknowledge(&target, found));
+            .note_nominal(target, found)
+            .and_then(|()| self.records.intents.acknowledge(&[(target, found)]));
         let name = self.config.servers[server.0].name.clone();
-        if self.records.wishes.weight(&name, &target).is_some() {
+        if self.records.wishes.weight(&name, target).is_some() {
             let reason = format!("its owner has set weight {found}");
             self.note(Event::WishCleared, about, reason);
-            noted = noted.and(self.records.wishes.clear_by_hand(&name, &target));
+            noted = noted.and(self.records.wishes.clear_by_hand(&name, target));
         }
         if let Err(error) = noted {
             let reason = format!("the nominal weight could not be kept on disk: {error}");
@@ -96,7 +95,7 @@ impl Director {
         if self.config.director.backend != Backend::Weights {
             return configured;
         }
-        let entry = self.records.intents.entry(&self.target(service, server));
+        let entry = self.records.intents.entry(self.target(service, server));
         entry.nominal().unwrap_or(configured)
     }
 
@@ -160,9 +159,12 @@ impl Director {
         found.destinations.get(&destination)
     }
 
-    /// The name of a server's destination in the state files.
-    pub(super) fn target(&self, service: ServiceId, server: ServerId) -> String {
+    /// A server's destination by its name in the state files.
+    pub(super) fn target(&self, service: ServiceId, server: ServerId) -> Target {
         let service = &self.config.services[service.0];
-        target(service.key, self.config.destination(service, server))
+        Target {
+            service: service.key,
+            destination: self.config.destination(service, server),
+        }
     }
 }

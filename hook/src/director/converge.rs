@@ -15,7 +15,7 @@ use crate::operate::journal::Event;
 use crate::operate::plan;
 use crate::policy::{self, Candidate, Decision, Pool, Rules};
 use crate::reconcile::{self, Scope, WantedService};
-use crate::table::{ServiceKey, Step, Table, together};
+use crate::table::{ServiceKey, Step, Table, Target, together};
 
 impl Director {
     /// Decides a service's weights anew and writes what differs. `losses` tells what somebody took
@@ -232,7 +232,7 @@ impl Director {
         let intents = &mut self.records.intents;
         for step in steps {
             if let Step::AddService { service, .. } = step {
-                intents.announce_creation(&service.to_string())?;
+                intents.announce_creation(*service)?;
             }
         }
         let weights: Vec<_> = steps.iter().filter_map(written_weight).collect();
@@ -245,15 +245,14 @@ impl Director {
         }
         let weights = steps.iter().filter_map(|step| written_weight(step));
         let weights: Vec<_> = weights.collect();
-        self.records.intents.acknowledge_all(&weights)
+        self.records.intents.acknowledge(&weights)
     }
 
     fn acknowledge_deletion(&mut self, step: &Step) -> std::io::Result<()> {
         match step {
-            Step::DeleteService { service, .. } => self
-                .records
-                .intents
-                .acknowledge_deletion(&service.to_string()),
+            Step::DeleteService { service, .. } => {
+                self.records.intents.acknowledge_deletion(*service)
+            }
             Step::DeleteDestination {
                 service,
                 destination,
@@ -262,9 +261,10 @@ impl Director {
                 .server_of(step)
                 .is_none_or(|id| !self.has_member(*service, id)) =>
             {
-                self.records
-                    .intents
-                    .acknowledge_deletion(&plan::target(*service, *destination))
+                self.records.intents.forget(Target {
+                    service: *service,
+                    destination: *destination,
+                })
             }
             _ => Ok(()),
         }
@@ -295,8 +295,8 @@ impl Director {
                 continue;
             };
             let target = self.target(service, server);
-            if self.records.intents.entry(&target).origin(found) == Origin::Unrecorded {
-                let _ = self.records.intents.acknowledge(&target, found);
+            if self.records.intents.entry(target).origin(found) == Origin::Unrecorded {
+                let _ = self.records.intents.acknowledge(&[(target, found)]);
             }
         }
     }
@@ -349,9 +349,10 @@ impl Director {
 }
 
 /// The destination and weight that a step writes, if it writes one.
-fn written_weight(step: &Step) -> Option<(String, u32)> {
-    Some((
-        plan::target(step.service(), step.destination()?),
-        step.weight()?,
-    ))
+fn written_weight(step: &Step) -> Option<(Target, u32)> {
+    let target = Target {
+        service: step.service(),
+        destination: step.destination()?,
+    };
+    Some((target, step.weight()?))
 }

@@ -5,7 +5,6 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use super::record::Target;
 use super::wishes::{ServerWishes, Signed, Stand, Weight};
 use super::{About, Director};
 use crate::clock::Moment;
@@ -15,6 +14,7 @@ use crate::operate::journal::Event;
 use crate::operate::timestamp::rfc3339;
 use crate::policy::{self, Standing, Wish};
 use crate::reconcile::Scope;
+use crate::table::Target;
 
 /// What is asked of a director for one server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -260,7 +260,7 @@ impl Director {
         // serve, and nobody else is to be let down because of it.
         let removed =
             self.scope() == Scope::Weights && self.found_weight(service, server).is_none();
-        let wished = || wishes.weight(name, &self.target(service, server));
+        let wished = || wishes.weight(name, self.target(service, server));
         Wish {
             standing: asked.max(by_file),
             weight: if removed { Some(0) } else { wished() },

@@ -1,15 +1,16 @@
 //! Whose weight is it? Every weight that we write is on record before it is written, so that a
 //! weight set by hand is told from our own, across a crash at any point.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod line;
+
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-
-/// A destination's name in the state files, such as `fwm:80/10.0.1.1`.
-pub type Target = String;
+use crate::table::{ServiceKey, Target};
+use line::{Phase, Subject, Told};
 
 /// Where a weight found in the kernel comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,45 +50,28 @@ impl Entry {
         self.nominal
     }
 
-    fn take(&mut self, line: &Line) {
-        match line.state {
+    fn take(&mut self, phase: Phase, weight: u32) {
+        match phase {
             Phase::Created | Phase::Deleted => {}
-            Phase::Pending => self.pending = Some(line.weight),
+            Phase::Pending => self.pending = Some(weight),
             Phase::Acknowledged => {
-                *self = Self {
-                    acknowledged: Some(line.weight),
-                    pending: None,
-                    ..*self
-                };
+                self.acknowledged = Some(weight);
+                self.pending = None;
             }
-            Phase::Nominal => self.nominal = Some(line.weight),
+            Phase::Nominal => self.nominal = Some(weight),
         }
     }
-}
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Phase {
-    /// This weight is about to be written.
-    Pending,
-    /// The kernel has this weight.
-    Acknowledged,
-    /// The table's owner gave this weight.
-    Nominal,
-    /// We are about to create this service.
-    Created,
-    /// This service, or this destination of another configuration, is gone.
-    Deleted,
-}
-
-/// One line of the file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Line {
-    boot: String,
-    namespace: u64,
-    target: Target,
-    weight: u32,
-    state: Phase,
+    /// The fewest lines that say this.
+    fn told(&self) -> impl Iterator<Item = (Phase, u32)> {
+        let phases = [
+            (Phase::Nominal, self.nominal),
+            (Phase::Acknowledged, self.acknowledged),
+            (Phase::Pending, self.pending),
+        ];
+        let told = |(phase, weight): (Phase, Option<u32>)| Some((phase, weight?));
+        phases.into_iter().filter_map(told)
+    }
 }
 
 /// The table that the weights are in: another boot or namespace has another one.
@@ -99,6 +83,15 @@ pub struct TableIdentity {
     pub namespace: u64,
 }
 
+/// What is on record for one service.
+#[derive(Debug, Default)]
+struct Recorded {
+    created: bool,
+    destinations: BTreeMap<SocketAddr, Entry>,
+}
+
+type Services = BTreeMap<ServiceKey, Recorded>;
+
 /// The file `intents`. A line is handed to the kernel before the write that it announces; it
 /// survives the death of this process, and after the death of the machine the table is gone too,
 /// so nothing is gained by waiting for the disk.
@@ -108,8 +101,7 @@ pub struct Intents {
     /// `None` for a record that dies with this process.
     file: Option<(PathBuf, File)>,
     lines: usize,
-    entries: BTreeMap<Target, Entry>,
-    created: BTreeSet<Target>,
+    services: Services,
 }
 
 /// The file is written anew when it has this many lines more than destinations.
@@ -126,24 +118,16 @@ impl Intents {
             Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
             Err(error) => return Err(error),
         };
-        let mut entries: BTreeMap<Target, Entry> = BTreeMap::new();
-        let mut created = BTreeSet::new();
-        // A line torn by a crash announces a write that was never made.
-        for line in text
-            .lines()
-            .filter_map(|line| serde_json::from_str::<Line>(line).ok())
-        {
-            if line.boot == identity.boot && line.namespace == identity.namespace {
-                take(&mut entries, &mut created, &line);
-            }
+        let mut services = Services::new();
+        for told in text.lines().filter_map(|line| line::read(line, &identity)) {
+            take(&mut services, &told);
         }
-        let file = rewrite(path, &identity, &entries, &created)?;
+        let file = rewrite(path, &identity, &services)?;
         Ok(Self {
             identity,
             file: Some((path.to_owned(), file)),
             lines: 0,
-            entries,
-            created,
+            services,
         })
     }
 
@@ -153,14 +137,15 @@ impl Intents {
             identity,
             file: None,
             lines: 0,
-            entries: BTreeMap::new(),
-            created: BTreeSet::new(),
+            services: Services::new(),
         }
     }
 
     /// What is on record for a destination.
-    pub fn entry(&self, target: &str) -> Entry {
-        self.entries.get(target).copied().unwrap_or_default()
+    pub fn entry(&self, target: Target) -> Entry {
+        let recorded = self.services.get(&target.service);
+        let entry = recorded.and_then(|service| service.destinations.get(&target.destination));
+        entry.copied().unwrap_or_default()
     }
 
     /// Announces writes.
@@ -171,19 +156,11 @@ impl Intents {
         self.append_weights(weights, Phase::Pending)
     }
 
-    /// Notes that the kernel has this weight.
-    ///
-    /// # Errors
-    /// The file cannot be written.
-    pub fn acknowledge(&mut self, target: &str, weight: u32) -> io::Result<()> {
-        self.append(target, weight, Phase::Acknowledged)
-    }
-
     /// Notes that the kernel has these weights.
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn acknowledge_all(&mut self, weights: &[(Target, u32)]) -> io::Result<()> {
+    pub fn acknowledge(&mut self, weights: &[(Target, u32)]) -> io::Result<()> {
         self.append_weights(weights, Phase::Acknowledged)
     }
 
@@ -191,123 +168,133 @@ impl Intents {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn note_nominal(&mut self, target: &str, weight: u32) -> io::Result<()> {
-        self.append(target, weight, Phase::Nominal)
+    pub fn note_nominal(&mut self, target: Target, weight: u32) -> io::Result<()> {
+        self.append_weights(&[(target, weight)], Phase::Nominal)
     }
 
     /// Whether a virtual service is one that we created.
-    pub fn created(&self, service: &str) -> bool {
-        self.created.contains(service)
+    pub fn created(&self, service: ServiceKey) -> bool {
+        let recorded = self.services.get(&service);
+        recorded.is_some_and(|recorded| recorded.created)
     }
 
     /// Notes that a virtual service is about to be created by us.
     ///
     /// # Errors
     /// The file cannot be written; then the kernel must not be either.
-    pub fn announce_creation(&mut self, service: &str) -> io::Result<()> {
-        self.append(service, 0, Phase::Created)
+    pub fn announce_creation(&mut self, service: ServiceKey) -> io::Result<()> {
+        self.append(&[Told::of(Subject::Service(service), Phase::Created)])
     }
 
-    /// Notes that a virtual service is gone, or a destination that the configuration does not name:
-    /// whoever makes it anew is not us.
+    /// Notes that a virtual service is gone: whoever makes it anew is not us.
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn acknowledge_deletion(&mut self, service: &str) -> io::Result<()> {
-        self.append(service, 0, Phase::Deleted)
+    pub fn acknowledge_deletion(&mut self, service: ServiceKey) -> io::Result<()> {
+        self.append(&[Told::of(Subject::Service(service), Phase::Deleted)])
     }
 
-    fn append(&mut self, target: &str, weight: u32, state: Phase) -> io::Result<()> {
-        self.append_lines(&[self.identity.line(target, weight, state)])
+    /// Notes that a destination is gone that the configuration does not name.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn forget(&mut self, target: Target) -> io::Result<()> {
+        self.append(&[Told::of(Subject::Destination(target), Phase::Deleted)])
     }
 
-    fn append_weights(&mut self, weights: &[(Target, u32)], state: Phase) -> io::Result<()> {
-        let lines = weights
-            .iter()
-            .map(|(target, weight)| self.identity.line(target, *weight, state));
-        self.append_lines(&lines.collect::<Vec<_>>())
+    fn append_weights(&mut self, weights: &[(Target, u32)], phase: Phase) -> io::Result<()> {
+        let told = weights.iter().map(|(target, weight)| Told {
+            subject: Subject::Destination(*target),
+            weight: *weight,
+            phase,
+        });
+        self.append(&told.collect::<Vec<_>>())
     }
 
-    fn append_lines(&mut self, lines: &[Line]) -> io::Result<()> {
+    fn append(&mut self, all: &[Told]) -> io::Result<()> {
         if let Some((_, file)) = &mut self.file {
-            let text = lines.iter().map(render).collect::<io::Result<String>>()?;
-            file.write_all(text.as_bytes())?;
+            let mut text = Vec::new();
+            for told in all {
+                line::write(&mut text, &self.identity, told)?;
+            }
+            file.write_all(&text)?;
         }
-        for line in lines {
-            take(&mut self.entries, &mut self.created, line);
+        for told in all {
+            take(&mut self.services, told);
         }
-        self.lines += lines.len();
-        if let (Some((path, file)), true) = (
-            &mut self.file,
-            self.lines > COMPACT_AFTER + self.entries.len(),
-        ) {
-            *file = rewrite(path, &self.identity, &self.entries, &self.created)?;
+        self.lines += all.len();
+        self.compact()
+    }
+
+    fn compact(&mut self) -> io::Result<()> {
+        let Some((path, file)) = self.file.as_mut().filter(|_| self.lines > COMPACT_AFTER) else {
+            return Ok(());
+        };
+        let recorded = self.services.values();
+        if self.lines > COMPACT_AFTER + recorded.map(|it| it.destinations.len()).sum::<usize>() {
+            *file = rewrite(path, &self.identity, &self.services)?;
             self.lines = 0;
         }
         Ok(())
     }
 }
 
-impl TableIdentity {
-    fn line(&self, target: &str, weight: u32, state: Phase) -> Line {
-        Line {
-            boot: self.boot.clone(),
-            namespace: self.namespace,
-            target: target.to_owned(),
-            weight,
-            state,
+impl Told {
+    fn of(subject: Subject, phase: Phase) -> Self {
+        Self {
+            subject,
+            weight: 0,
+            phase,
         }
     }
 }
 
-fn render(line: &Line) -> io::Result<String> {
-    Ok(serde_json::to_string(line).map_err(io::Error::other)? + "\n")
-}
-
-fn take(entries: &mut BTreeMap<Target, Entry>, created: &mut BTreeSet<Target>, line: &Line) {
-    match line.state {
-        Phase::Created => {
-            created.insert(line.target.clone());
+fn take(services: &mut Services, told: &Told) {
+    match (told.subject, told.phase) {
+        (Subject::Service(service), Phase::Created) => {
+            services.entry(service).or_default().created = true;
         }
-        Phase::Deleted => {
-            created.remove(&line.target);
-            let of_service = format!("{}/", line.target);
-            entries.remove(&line.target);
-            let its = entries.range(of_service.clone()..);
-            let its = its.take_while(|(at, _)| at.starts_with(&of_service));
-            for gone in its.map(|(at, _)| at.clone()).collect::<Vec<_>>() {
-                entries.remove(&gone);
+        (Subject::Service(service), Phase::Deleted) => {
+            services.remove(&service);
+        }
+        (Subject::Destination(target), Phase::Deleted) => {
+            if let Some(recorded) = services.get_mut(&target.service) {
+                recorded.destinations.remove(&target.destination);
             }
         }
-        Phase::Pending | Phase::Acknowledged | Phase::Nominal => {
-            entries.entry(line.target.clone()).or_default().take(line);
+        (Subject::Destination(target), phase) => {
+            let recorded = services.entry(target.service).or_default();
+            let entry = recorded.destinations.entry(target.destination);
+            entry.or_default().take(phase, told.weight);
         }
+        (Subject::Service(_), _) => {}
     }
 }
 
 /// Replaces the file by the shortest one that says the same, and opens it for appending.
-fn rewrite(
-    path: &Path,
-    identity: &TableIdentity,
-    entries: &BTreeMap<Target, Entry>,
-    created: &BTreeSet<Target>,
-) -> io::Result<File> {
-    let mut text = String::new();
-    for service in created {
-        text += &render(&identity.line(service, 0, Phase::Created))?;
-    }
-    for (target, entry) in entries {
-        for (weight, state) in [
-            (entry.nominal, Phase::Nominal),
-            (entry.acknowledged, Phase::Acknowledged),
-            (entry.pending, Phase::Pending),
-        ] {
-            if let Some(weight) = weight {
-                text += &render(&identity.line(target, weight, state))?;
+fn rewrite(path: &Path, identity: &TableIdentity, services: &Services) -> io::Result<File> {
+    let mut text = Vec::new();
+    for (service, recorded) in services {
+        if recorded.created {
+            let created = Told::of(Subject::Service(*service), Phase::Created);
+            line::write(&mut text, identity, &created)?;
+        }
+        for (destination, entry) in &recorded.destinations {
+            let subject = Subject::Destination(Target {
+                service: *service,
+                destination: *destination,
+            });
+            for (phase, weight) in entry.told() {
+                let told = Told {
+                    subject,
+                    weight,
+                    phase,
+                };
+                line::write(&mut text, identity, &told)?;
             }
         }
     }
-    super::replace_file(path, text.as_bytes())?;
+    super::replace_file(path, &text)?;
     OpenOptions::new().append(true).open(path)
 }
 
@@ -322,8 +309,12 @@ mod tests {
         }
     }
 
+    fn ex1() -> Target {
+        "fwm:80/10.0.1.1".parse().unwrap()
+    }
+
     fn origin(intents: &Intents, found: u32) -> Origin {
-        intents.entry("fwm:80/10.0.1.1").origin(found)
+        intents.entry(ex1()).origin(found)
     }
 
     #[test]
@@ -338,10 +329,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("intents");
         let mut intents = Intents::open(&path, here()).unwrap();
-        intents.acknowledge("fwm:80/10.0.1.1", 1).unwrap();
-        intents
-            .announce(&[("fwm:80/10.0.1.1".to_owned(), 0)])
-            .unwrap();
+        intents.acknowledge(&[(ex1(), 1)]).unwrap();
+        intents.announce(&[(ex1(), 0)]).unwrap();
         drop(intents);
         let intents = Intents::open(&path, here()).unwrap();
         assert_eq!(origin(&intents, 1), Origin::Ours);
@@ -354,10 +343,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("intents");
         let mut intents = Intents::open(&path, here()).unwrap();
-        intents
-            .announce(&[("fwm:80/10.0.1.1".to_owned(), 0)])
-            .unwrap();
-        intents.acknowledge("fwm:80/10.0.1.1", 0).unwrap();
+        intents.announce(&[(ex1(), 0)]).unwrap();
+        intents.acknowledge(&[(ex1(), 0)]).unwrap();
         assert_eq!(origin(&intents, 1), Origin::ByHand);
     }
 
@@ -367,7 +354,7 @@ mod tests {
         let path = folder.path().join("intents");
         Intents::open(&path, here())
             .unwrap()
-            .acknowledge("fwm:80/10.0.1.1", 1)
+            .acknowledge(&[(ex1(), 1)])
             .unwrap();
         let elsewhere = TableIdentity {
             namespace: 8,
@@ -385,12 +372,13 @@ mod tests {
         let path = folder.path().join("intents");
         Intents::open(&path, here())
             .unwrap()
-            .announce_creation("fwm:80")
+            .announce_creation(ex1().service)
             .unwrap();
         let mut intents = Intents::open(&path, here()).unwrap();
-        assert!(intents.created("fwm:80") && !intents.created("fwm:7"));
-        intents.acknowledge_deletion("fwm:80").unwrap();
-        assert!(!Intents::open(&path, here()).unwrap().created("fwm:80"));
+        let (ours, other) = (ex1().service, "fwm:7".parse().unwrap());
+        assert!(intents.created(ours) && !intents.created(other));
+        intents.acknowledge_deletion(ours).unwrap();
+        assert!(!Intents::open(&path, here()).unwrap().created(ours));
     }
 
     #[test]
@@ -399,7 +387,7 @@ mod tests {
         let path = folder.path().join("intents");
         Intents::open(&path, here())
             .unwrap()
-            .acknowledge("fwm:80/10.0.1.1", 1)
+            .acknowledge(&[(ex1(), 1)])
             .unwrap();
         let mut text = std::fs::read(&path).unwrap();
         text.extend_from_slice(b"{\"boot\":\"b1\",\"name");

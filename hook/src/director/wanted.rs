@@ -9,10 +9,9 @@ use super::{Director, management};
 use crate::clock::Moment;
 use crate::config::{Backend, Config, OnFailure, ServerId, ServiceId, VirtualService};
 use crate::kernel::KernelError;
-use crate::operate::plan;
 use crate::policy::Pool;
 use crate::reconcile::{Scope, WantedDestination, WantedService};
-use crate::table::{Destination, Service, ServiceKey, Step, Table};
+use crate::table::{Destination, Service, ServiceKey, Step, Table, Target};
 
 impl Director {
     /// The steps that are left to do for every service, from a fresh reading of the table.
@@ -99,7 +98,11 @@ impl Director {
             .map(|server| self.config.destination(service, *server))
             .collect();
         let ours = |at: &SocketAddr, there: &Destination| {
-            let entry = self.records.intents.entry(&plan::target(service.key, *at));
+            let target = Target {
+                service: service.key,
+                destination: *at,
+            };
+            let entry = self.records.intents.entry(target);
             entry.origin(there.settings.weight) == Origin::Ours
         };
         let destinations = there.destinations.iter();
@@ -156,7 +159,13 @@ pub fn plan_for_healthy(config: &Config, wishes: &Wishes, found: &Table) -> Vec<
             return 0;
         }
         wishes
-            .weight(&server.name, &plan::target(service.key, destination))
+            .weight(
+                &server.name,
+                Target {
+                    service: service.key,
+                    destination,
+                },
+            )
             .or_else(|| owners_weight(backend, found, service.key, destination))
             .unwrap_or(server.weight)
     };
@@ -198,9 +207,14 @@ pub(crate) fn abandoned(config: &Config, intents: &Intents, found: &Table) -> Ve
     let named =
         |key: &ServiceKey| keys.contains(key) || management.iter().any(|service| service.is(*key));
     let ours = |key: &ServiceKey, there: &Service| {
-        let recorded =
-            |at: &SocketAddr| intents.entry(&plan::target(*key, *at)) != Entry::default();
-        intents.created(&key.to_string()) && there.destinations.keys().all(recorded)
+        let recorded = |at: &SocketAddr| {
+            let target = Target {
+                service: *key,
+                destination: *at,
+            };
+            intents.entry(target) != Entry::default()
+        };
+        intents.created(*key) && there.destinations.keys().all(recorded)
     };
     found
         .iter()

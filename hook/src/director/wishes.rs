@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::record::Target;
 use crate::policy::Standing;
+use crate::table::Target;
 
 /// The file `wishes.json`.
 #[derive(Debug)]
@@ -140,8 +140,8 @@ impl Wishes {
     }
 
     /// The weight wished for a destination: set by hand in the table, or asked for its server.
-    pub fn weight(&self, server: &str, target: &str) -> Option<u32> {
-        let by_hand = self.content.weights.get(target).copied();
+    pub fn weight(&self, server: &str, target: Target) -> Option<u32> {
+        let by_hand = self.content.weights.get(&target).copied();
         by_hand.or_else(|| Some(self.of(server)?.weight.as_ref()?.wish.weight))
     }
 
@@ -152,13 +152,9 @@ impl Wishes {
 
     /// The destinations with a weight set by hand at an address, in whatever service.
     pub fn by_hand_at(&self, address: IpAddr) -> Vec<Target> {
-        let is_there = |target: &&Target| {
-            let place = target.rsplit('/').next().unwrap_or_default();
-            let socket = place.parse::<SocketAddr>().map(|socket| socket.ip());
-            socket.ok().or_else(|| place.parse().ok()) == Some(address)
-        };
         let targets = self.content.weights.keys();
-        targets.filter(is_there).cloned().collect()
+        let there = targets.filter(|target| target.destination.ip() == address);
+        there.copied().collect()
     }
 
     /// All servers that something was asked for.
@@ -171,8 +167,8 @@ impl Wishes {
     ///
     /// # Errors
     /// The file cannot be written; the wish holds until the end of this process all the same.
-    pub fn set_by_hand(&mut self, target: &str, weight: u32) -> io::Result<()> {
-        self.content.weights.insert(target.to_owned(), weight);
+    pub fn set_by_hand(&mut self, target: Target, weight: u32) -> io::Result<()> {
+        self.content.weights.insert(target, weight);
         self.save()
     }
 
@@ -181,8 +177,8 @@ impl Wishes {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn clear_by_hand(&mut self, server: &str, target: &str) -> io::Result<()> {
-        self.content.weights.remove(target);
+    pub fn clear_by_hand(&mut self, server: &str, target: Target) -> io::Result<()> {
+        self.content.weights.remove(&target);
         if let Some(wishes) = self.content.servers.get_mut(server) {
             wishes.weight = None;
         }
@@ -229,7 +225,9 @@ mod tests {
 
     use super::*;
 
-    const TARGET: &str = "fwm:80/10.0.1.1";
+    fn ex1() -> Target {
+        "fwm:80/10.0.1.1".parse().unwrap()
+    }
 
     fn drain(reason: &str) -> Signed<Stand> {
         Signed {
@@ -247,11 +245,11 @@ mod tests {
     fn a_weight_by_hand_survives_a_restart_and_is_gone_once_cleared() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("wishes.json");
-        Wishes::open(&path).unwrap().set_by_hand(TARGET, 0).unwrap();
+        Wishes::open(&path).unwrap().set_by_hand(ex1(), 0).unwrap();
         let mut wishes = Wishes::open(&path).unwrap();
-        assert_eq!(wishes.weight("ex1", TARGET), Some(0));
-        wishes.clear_by_hand("ex1", TARGET).unwrap();
-        assert_eq!(Wishes::open(&path).unwrap().weight("ex1", TARGET), None);
+        assert_eq!(wishes.weight("ex1", ex1()), Some(0));
+        wishes.clear_by_hand("ex1", ex1()).unwrap();
+        assert_eq!(Wishes::open(&path).unwrap().weight("ex1", ex1()), None);
     }
 
     #[test]
@@ -273,7 +271,7 @@ mod tests {
         let path = folder.path().join("wishes.json");
         std::fs::write(&path, r#"{"schema":1,"weights":{"fwm:80/10.0.1.1":5}}"#).unwrap();
         let wishes = Wishes::open(&path).unwrap();
-        assert_eq!(wishes.weight("ex1", TARGET), Some(5));
+        assert_eq!(wishes.weight("ex1", ex1()), Some(5));
     }
 
     #[test]

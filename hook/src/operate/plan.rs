@@ -5,15 +5,15 @@ use std::net::SocketAddr;
 use serde_json::{Value, json};
 
 use crate::setup::{HostStep, MarkRule, Masquerade, Traffic};
-use crate::table::{DestinationSettings, Forward, ServiceKey, ServiceSettings, Step};
+use crate::table::{DestinationSettings, Forward, ServiceKey, ServiceSettings, Step, Target};
 
 /// The name of a destination, such as `fwm:80/10.0.1.1`; the port is shown where it is not 0.
 pub fn target(service: ServiceKey, destination: SocketAddr) -> String {
-    if destination.port() == 0 {
-        format!("{service}/{}", destination.ip())
-    } else {
-        format!("{service}/{destination}")
+    Target {
+        service,
+        destination,
     }
+    .to_string()
 }
 
 /// What the host still needs, and what is wrong with it: from `host::pending`.
