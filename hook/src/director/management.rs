@@ -73,13 +73,15 @@ pub(super) fn steps(services: &[ManagementService], found: &Table) -> Vec<Step> 
 
 impl Director {
     /// Brings every management service to what it always is.
-    pub(super) fn converge_management(&mut self, before: &Table) {
+    pub(super) fn converge_management(&mut self, before: Option<&Table>) {
         for service in self.management.clone() {
             let about = About {
                 service: None,
                 server: Some(service.server),
             };
-            let losses = self.losses(service.key, &service.wanted, before);
+            let losses = before.map_or_else(Vec::new, |before| {
+                self.losses(service.key, &service.wanted, before)
+            });
             let steps = reconcile::steps(service.key, &service.wanted, &self.table);
             // What is refused is on record, and tried again.
             let _ = self.carry_out_all(about, &steps, &losses);

@@ -319,6 +319,7 @@ impl Director {
         }
     }
 
+    /// Reads the table and brings it to what is wanted.
     fn reread(&mut self, now: Moment) -> Result<(), KernelError> {
         let fingerprint = self.kernel.fingerprint();
         let before = std::mem::replace(&mut self.table, self.kernel.dump()?);
@@ -327,15 +328,23 @@ impl Director {
         self.stepped = false;
         self.troubles.begin_anew();
         self.note_owners_changes(&before);
+        self.bring_about(Some(&before), now);
+        Ok(())
+    }
+
+    /// Brings the table to what is wanted. With the table `before`, what somebody took from it is
+    /// noted.
+    fn bring_about(&mut self, before: Option<&Table>, now: Moment) {
         self.adopt(now);
         self.delete_abandoned();
-        self.converge_management(&before);
+        self.converge_management(before);
         for service in self.service_ids() {
-            let key = self.config.services[service.0].key;
-            let losses = self.losses(key, &self.wanted(service), &before);
+            let losses = before.map_or_else(Vec::new, |before| {
+                let key = self.config.services[service.0].key;
+                self.losses(key, &self.wanted(service), before)
+            });
             self.converge(service, &losses, now);
         }
-        Ok(())
     }
 
     /// An unjudged server may become overdue, and a ramp goes on, by time alone.

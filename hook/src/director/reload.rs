@@ -22,6 +22,7 @@ impl Director {
         if self.config.director.backend == Backend::KeepalivedFiles {
             // Its files are named after the servers.
             self.kernel = backend::open(&self.config);
+            self.fingerprint = None;
         }
         let same = self.same_servers(&before);
         self.probes = self.carried_probes(&before, &same);
@@ -29,7 +30,13 @@ impl Director {
         self.management = management::of(&self.config);
         self.concerns = Concerns::of(&self.config);
         self.note(Event::Reloaded, About::default(), self.differences(&before));
-        let read = self.reread(now);
+        let fingerprint = self.kernel.fingerprint();
+        let read = if self.troubles.is_empty() && self.is_as_left(fingerprint.as_deref()) {
+            self.bring_about(None, now);
+            Ok(())
+        } else {
+            self.reread(now)
+        };
         self.note_left_behind(&before);
         self.records.journal.flush();
         read

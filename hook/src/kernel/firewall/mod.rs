@@ -1,10 +1,11 @@
 //! The packet filter: marks on packets to VIPs, masquerade for what real servers send.
 //!
 //! All of it is in one nftables table of our own, which is replaced as a whole in one transaction.
-//! Everything but [`nft`], `command` and the reading of the host's own rules is pure.
+//! Everything but [`nft`], `command`, `generation` and the reading of the host's own rules is pure.
 
 mod command;
 pub mod foreign;
+mod generation;
 pub mod memory;
 pub mod nft;
 pub mod script;

@@ -2,10 +2,11 @@
 //!
 //! Calls block, for some 20 milliseconds as a rule and for [`LIMITS`] at most.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::command::{self, Failure, Limits, Outcome};
 use super::foreign::HostRules;
+use super::generation::Generations;
 use super::script::{self, FAMILY, TABLE};
 use super::{FirewallError, Firewalls, Standing};
 use crate::setup::Firewall;
@@ -18,6 +19,9 @@ const LIMITS: Limits = Limits {
     output: 64 << 20,
 };
 
+/// The rules are read at least so often, whatever the kernel says of their changes.
+const READ_EVERY: Duration = Duration::from_secs(60);
+
 /// Longest part of what `nft` says that an error repeats.
 const LONGEST_SAYING: usize = 400;
 
@@ -26,10 +30,21 @@ const LONGEST_SAYING: usize = 400;
 /// A table is recognised by its content alone, so that a restart does not rewrite it and any
 /// alteration is found, also one that keeps the number of rules or switches the table off. Where
 /// an `nft` shows our rules in other words than the ones known here, what it showed right after
-/// our own writing is what later listings are compared with; then a restart writes once.
+/// our own writing is what later listings are compared with; then a restart writes once. The
+/// program is run only where the kernel's rules have changed since it was last run.
 #[derive(Debug, Default)]
 pub struct Nft {
     shown: Option<Shown>,
+    generations: Generations,
+    found: Option<Found>,
+}
+
+/// When these rules were last found to be there.
+#[derive(Debug)]
+struct Found {
+    rules: Firewall,
+    generation: u32,
+    at: Instant,
 }
 
 /// What the listing of some rules looks like with this `nft`.
@@ -81,8 +96,16 @@ impl Nft {
     }
 }
 
-impl Firewalls for Nft {
-    fn standing(&mut self, wanted: &Firewall) -> Result<Standing, FirewallError> {
+impl Nft {
+    fn is_unchanged(&self, wanted: &Firewall, generation: Option<u32>) -> bool {
+        self.found.as_ref().is_some_and(|found| {
+            Some(found.generation) == generation
+                && found.rules == *wanted
+                && found.at.elapsed() < READ_EVERY
+        })
+    }
+
+    fn read(&self, wanted: &Firewall) -> Result<Standing, FirewallError> {
         let table = script::normalised(&script::table(wanted)?);
         let listing = match listing() {
             Err(FirewallError::NotInstalled { .. }) if table.is_empty() => None,
@@ -96,6 +119,24 @@ impl Firewalls for Nft {
             }
             Some(_) => Standing::Other,
         })
+    }
+}
+
+impl Firewalls for Nft {
+    fn standing(&mut self, wanted: &Firewall) -> Result<Standing, FirewallError> {
+        // Before the reading: a change during it is found by the next one.
+        let generation = self.generations.present();
+        if self.is_unchanged(wanted, generation) {
+            return Ok(Standing::Current);
+        }
+        let standing = self.read(wanted)?;
+        let current = generation.filter(|_| standing == Standing::Current);
+        self.found = current.map(|generation| Found {
+            rules: wanted.clone(),
+            generation,
+            at: Instant::now(),
+        });
+        Ok(standing)
     }
 
     fn replace(&mut self, wanted: &Firewall) -> Result<(), FirewallError> {

@@ -70,9 +70,7 @@ impl fmt::Display for Refusal {
 /// Takes a datagram apart. Every message must answer the request with this sequence number.
 pub(super) fn split(datagram: &[u8], sequence: u32) -> Result<Datagram<'_>, DecodeError> {
     let mut parts = Datagram::default();
-    let mut rest = datagram;
-    while !rest.is_empty() {
-        let message = NetlinkBuffer::new_checked(rest)?;
+    for message in messages(datagram)? {
         if message.sequence_number() != sequence {
             return Err(DecodeError::from(format!(
                 "an answer to request {} came, one to request {sequence} was expected",
@@ -81,11 +79,34 @@ pub(super) fn split(datagram: &[u8], sequence: u32) -> Result<Datagram<'_>, Deco
         }
         parts.answers.extend(answer(&message)?);
         parts.interrupted |= message.flags() & NLM_F_DUMP_INTR != 0;
+    }
+    Ok(parts)
+}
+
+/// What a datagram tells of requests by their sequence numbers: whether each was refused.
+pub(super) fn outcomes(datagram: &[u8]) -> Result<Vec<(u32, bool)>, DecodeError> {
+    let mut outcomes = Vec::new();
+    for message in messages(datagram)? {
+        match answer(&message)? {
+            Some(Answer::End) => outcomes.push((message.sequence_number(), false)),
+            Some(Answer::Refused(_)) => outcomes.push((message.sequence_number(), true)),
+            Some(Answer::Reply(_)) | None => {}
+        }
+    }
+    Ok(outcomes)
+}
+
+fn messages(datagram: &[u8]) -> Result<Vec<NetlinkBuffer<&[u8]>>, DecodeError> {
+    let mut messages = Vec::new();
+    let mut rest = datagram;
+    while !rest.is_empty() {
+        let message = NetlinkBuffer::new_checked(rest)?;
         // Messages start at multiples of 4 bytes; the last one may end without the padding.
         let length = usize::try_from(message.length()).unwrap_or(usize::MAX);
         rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
+        messages.push(message);
     }
-    Ok(parts)
+    Ok(messages)
 }
 
 fn answer<'a>(message: &NetlinkBuffer<&'a [u8]>) -> Result<Option<Answer<'a>>, DecodeError> {

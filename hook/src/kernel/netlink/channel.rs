@@ -2,9 +2,10 @@
 //! must be thrown away, because a late answer may still arrive on it.
 
 use std::io;
+use std::ops::Range;
 use std::time::Duration;
 
-use netlink_packet_core::DecodeError;
+use netlink_packet_core::{DecodeError, NLM_F_ACK};
 use netlink_sys::{Socket, SocketAddr};
 use socket2::SockRef;
 
@@ -122,39 +123,49 @@ impl Channel {
 
     /// Sends requests in one datagram, which the kernel carries out one after the other
     /// (`netlink_rcv_skb` in `net/netlink/af_netlink.c`), and tells of each whether it was refused.
-    /// Each must ask for an acknowledgement and for nothing else; these must fit into the socket's
-    /// buffer.
+    /// Each must ask for an acknowledgement and for nothing else; refusals of all must fit into the
+    /// socket's buffer. The kernel tells of every refusal, but acknowledges only the last request: by
+    /// then it is done with all of them.
     pub(in crate::kernel) fn commands(
         &mut self,
         requests: impl IntoIterator<Item = impl FnOnce(u32) -> Vec<u8>>,
     ) -> Result<Vec<bool>, Failure> {
+        let first = self.sequence.wrapping_add(1);
         let mut datagram = Vec::new();
-        let mut sequences = Vec::new();
+        let (mut last, mut count) = (0, 0);
         for encode in requests {
+            if let Some(before) = datagram.get_mut(last..) {
+                forgo_acknowledgement(before);
+            }
+            last = datagram.len();
+            count += 1;
             self.sequence = self.sequence.wrapping_add(1);
-            sequences.push(self.sequence);
             datagram.extend(encode(self.sequence));
             datagram.resize(datagram.len().next_multiple_of(4), 0);
         }
-        if sequences.is_empty() {
+        if count == 0 {
             return Ok(Vec::new());
         }
         self.send(&datagram)?;
-        let outcomes = sequences
-            .into_iter()
-            .map(|sequence| self.is_refused(sequence));
-        outcomes.collect()
+        self.refusals(first, count)
     }
 
-    /// Waits for the outcome of one of several requests.
-    fn is_refused(&mut self, sequence: u32) -> Result<bool, Failure> {
+    /// Waits for the outcome of the last of `count` requests, and tells which were refused.
+    fn refusals(&mut self, first: u32, count: usize) -> Result<Vec<bool>, Failure> {
+        let mut refused = vec![false; count];
         loop {
             self.receive()?;
-            for answer in answer::split(&self.datagram, sequence)?.answers {
-                match answer {
-                    Answer::Reply(_) => {}
-                    Answer::End => return Ok(false),
-                    Answer::Refused(_) => return Ok(true),
+            for (sequence, is_refused) in answer::outcomes(&self.datagram)? {
+                let at = usize::try_from(sequence.wrapping_sub(first)).unwrap_or(usize::MAX);
+                match refused.get_mut(at) {
+                    Some(outcome) => *outcome = is_refused,
+                    None => {
+                        let what = format!("an answer to request {sequence} came unasked");
+                        return Err(Failure::Doubt(what));
+                    }
+                }
+                if at + 1 == count {
+                    return Ok(refused);
                 }
             }
         }
@@ -228,6 +239,17 @@ impl Channel {
         let (inner, datagram) = (&self.inner, &mut self.datagram);
         retry_interrupted(|| inner.recv_from(datagram, libc::MSG_TRUNC))
             .map_err(|error| Failure::io("read from", &error))
+    }
+}
+
+/// Clears `NLM_F_ACK` in the header of a message (`struct nlmsghdr` of `linux/netlink.h`).
+fn forgo_acknowledgement(message: &mut [u8]) {
+    const FLAGS: Range<usize> = 6..8;
+    if let Some(bytes) = message.get_mut(FLAGS)
+        && let Ok(flags) = <[u8; 2]>::try_from(&*bytes)
+    {
+        let flags = u16::from_ne_bytes(flags) & !NLM_F_ACK;
+        bytes.copy_from_slice(&flags.to_ne_bytes());
     }
 }
 

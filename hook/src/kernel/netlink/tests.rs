@@ -98,6 +98,17 @@ fn error_0_is_an_acknowledgement_and_any_other_a_refusal() {
 }
 
 #[test]
+fn of_several_requests_each_refusal_is_told_with_its_number() {
+    let refusal = message(ERROR, CAPPED, SEQUENCE, &verdict(-libc::EINVAL));
+    let done = message(ERROR, CAPPED, SEQUENCE + 2, &verdict(0));
+    let datagram = [refusal, done].concat();
+    assert_eq!(
+        answer::outcomes(&datagram).unwrap(),
+        [(SEQUENCE, true), (SEQUENCE + 2, false)]
+    );
+}
+
+#[test]
 fn an_error_code_that_is_none_is_not_believed() {
     for code in [1, i32::MAX, i32::MIN] {
         let datagram = message(ERROR, CAPPED, SEQUENCE, &verdict(code));

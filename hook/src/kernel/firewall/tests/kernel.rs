@@ -57,6 +57,7 @@ fn every_alteration_by_somebody_is_found_and_repaired() {
         in_namespace(|| {
             let mut firewall = Nft::new();
             firewall.replace(&original()).unwrap();
+            assert!(firewall.is_current(&original()).unwrap());
             nft(alteration);
             let standing = firewall.standing(&original()).unwrap();
             assert_ne!(standing, Standing::Current, "after {alteration}");
