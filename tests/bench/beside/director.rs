@@ -103,23 +103,13 @@ impl Director {
         self.signal(Signal::SIGHUP)
     }
 
-    /// Stops it in its tracks while the other one is measured.
-    pub(crate) fn freeze(&self) -> Outcome {
-        self.signal_family(Signal::SIGSTOP)
-    }
-
-    /// Ends [`freeze`](Self::freeze).
-    pub(crate) fn thaw(&self) -> Outcome {
-        self.signal_family(Signal::SIGCONT)
-    }
-
-    /// Waits until it is at rest: it uses less than a tenth of a core.
+    /// Waits until it is at rest: it uses less than a quarter of a core.
     pub(crate) fn settle(&self) -> Outcome {
         const LOOK: Duration = Duration::from_millis(300);
         for _ in 0..1000 {
             let before = self.cpu()?;
             thread::sleep(LOOK);
-            if self.cpu()? - before < LOOK / 10 {
+            if self.cpu()? - before < LOOK / 4 {
                 return Ok(());
             }
         }

@@ -13,7 +13,7 @@ use crate::origin::package_version;
 use crate::statistics::Round;
 
 const ROUNDS: usize = 7;
-/// After a director was woken, until what was due meanwhile is done.
+/// After all servers serve, until what was due meanwhile is done.
 const PAUSE: Duration = Duration::from_secs(2);
 /// What is counted.
 const SPELL: Duration = Duration::from_secs(6);
@@ -55,24 +55,16 @@ fn measure(
         ask,
         interval: 1,
     };
-    let governess = begin(Who::Governess, &pool)?;
-    let keepalived = begin(Who::Keepalived, &pool)?;
-    let mut rounds = Vec::new();
-    let mut counted = [0, 0];
-    for _ in 0..ROUNDS {
-        let (ours, checks) = spell(&farm, &governess, ask)?;
-        counted[0] += checks;
-        let (peer, checks) = spell(&farm, &keepalived, ask)?;
-        counted[1] += checks;
-        rounds.push(Round { ours, peer });
-    }
+    let (ours_each, ours_all) = spells(&farm, Who::Governess, &pool)?;
+    let (peer_each, peer_all) = spells(&farm, Who::Keepalived, &pool)?;
+    let rounds = ours_each.into_iter().zip(peer_each);
+    let rounds = rounds.map(|(ours, peer)| Round { ours, peer }).collect();
     let mut all = vec![format!(
-        "{servers} servers, each asked once a second in spells of {} s; {} checks of governess and \
-         {} of keepalived reached the servers. All that the processes do meanwhile is counted, the \
-         programs that they start too. In the kernel lab.",
+        "{servers} servers, each asked once a second in spells of {} s; {ours_all} checks of \
+         governess and {peer_all} of keepalived reached the servers. All that the processes do \
+         meanwhile is counted, the programs that they start too. In the kernel lab, one director \
+         after the other.",
         SPELL.as_secs(),
-        counted[0],
-        counted[1]
     )];
     all.extend(remarks.iter().map(|remark| (*remark).to_owned()));
     Ok(Measured {
@@ -106,20 +98,22 @@ fn begin(who: Who, pool: &Pool) -> Outcome<Director> {
         return Err(format!("{who:?} has not begun well: {}", director.said()).into());
     }
     thread::sleep(PAUSE);
-    director.freeze()?;
     Ok(director)
 }
 
-/// Seconds of processor time a check, and how many checks those were.
-fn spell(farm: &Farm, director: &Director, ask: Ask) -> Outcome<(f64, u64)> {
-    director.thaw()?;
-    thread::sleep(PAUSE);
-    let (cpu, checks) = (director.cpu()?, farm.checks(ask));
-    thread::sleep(SPELL);
-    let (cpu, checks) = (director.cpu()? - cpu, farm.checks(ask) - checks);
-    director.freeze()?;
-    if checks == 0 {
-        return Err(format!("no check reached the servers: {}", director.said()).into());
+/// Seconds of processor time a check in each of some spells, and how many checks those were.
+fn spells(farm: &Farm, who: Who, pool: &Pool) -> Outcome<(Vec<f64>, u64)> {
+    let director = begin(who, pool)?;
+    let (mut each, mut all) = (Vec::new(), 0);
+    for _ in 0..ROUNDS {
+        let (cpu, checks) = (director.cpu()?, farm.checks(pool.ask));
+        thread::sleep(SPELL);
+        let (cpu, checks) = (director.cpu()? - cpu, farm.checks(pool.ask) - checks);
+        if checks == 0 {
+            return Err(format!("no check reached the servers: {}", director.said()).into());
+        }
+        each.push(cpu.as_secs_f64() / checks as f64);
+        all += checks;
     }
-    Ok((cpu.as_secs_f64() / checks as f64, checks))
+    Ok((each, all))
 }

@@ -93,6 +93,11 @@ pub(crate) const ALL: &[Subject] = &[
         measure: mass_change::against_keepalived,
     },
     Subject {
+        name: "mass_change/keepalived_unasked",
+        place: Place::Guest,
+        measure: mass_change::against_keepalived_unasked,
+    },
+    Subject {
         name: "mass_change/ipvsadm",
         place: Place::Guest,
         measure: mass_change::against_ipvsadm,
