@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use toml::Spanned;
@@ -115,7 +116,7 @@ pub(super) fn judge(file: &file::File, digest: String) -> Result<Config, Vec<Fau
             director,
             checks,
             watches,
-            servers,
+            servers: servers.into_iter().map(Arc::new).collect(),
             services,
             nat,
             keepalived,

@@ -61,7 +61,7 @@ pub struct Config {
     /// By name, sorted.
     pub watches: Vec<Watch>,
     /// By name, sorted.
-    pub servers: Vec<Server>,
+    pub servers: Vec<Arc<Server>>,
     /// By name, sorted.
     pub services: Vec<VirtualService>,
     /// Network address translation, where this director does it.

@@ -60,9 +60,21 @@ impl Director {
     /// The services that a check on a server is for, with its position there and what the policy
     /// sees of it at present.
     fn concerned(&self, key: ProbeKey, now: Moment) -> Vec<(ServiceId, usize, Candidate)> {
-        let places = self.concerns.services(key).iter();
+        let (server, check) = key;
+        let places = self.concerns.places(server).iter();
         places
-            .map(|(service, at)| (*service, *at, self.candidate(*service, *at, now)))
+            .filter(|place| {
+                self.config.services[place.service.0]
+                    .checks
+                    .contains(&check)
+            })
+            .map(|place| {
+                (
+                    place.service,
+                    place.at,
+                    self.candidate(place.service, place.at, now),
+                )
+            })
             .collect()
     }
 

@@ -368,7 +368,8 @@ impl Director {
 
     /// The services that a server is in, with its position there.
     fn memberships(&self, server: ServerId) -> Vec<(ServiceId, usize)> {
-        self.concerns.memberships(server).to_vec()
+        let places = self.concerns.places(server).iter();
+        places.map(|place| (place.service, place.at)).collect()
     }
 }
 

@@ -75,7 +75,7 @@ impl Checks {
             .iter()
             .map(|check| check.name.as_str().into())
             .collect();
-        for (at, (server, check)) in needed.iter().enumerate() {
+        let running = needed.iter().enumerate().map(|(at, (server, check))| {
             let server = &config.servers[server.0];
             let names = (
                 server.name.as_str().into(),
@@ -89,12 +89,21 @@ impl Checks {
                     self.start(&names, server, check, first)
                 }
             };
-            self.running.insert(names, running);
-        }
+            (names, running)
+        });
+        // Collected, the map's nodes are full.
+        let running: Vec<_> = running.collect();
+        self.running = running.into_iter().collect();
     }
 
-    fn start(&self, names: &Names, server: &Server, check: Arc<Check>, first: Duration) -> Running {
-        let server = Arc::new(server.clone());
+    fn start(
+        &self,
+        names: &Names,
+        server: &Arc<Server>,
+        check: Arc<Check>,
+        first: Duration,
+    ) -> Running {
+        let server = Arc::clone(server);
         let task = Task {
             names: names.clone(),
             server: Arc::clone(&server),

@@ -78,7 +78,7 @@ impl Watches {
 /// What one task asks.
 enum Question {
     Dns(Arc<plugins::ad_dns::Options>),
-    Server(Box<(Check, Server)>),
+    Server(Box<(Check, Arc<Server>)>),
     Program(crate::config::Exec),
 }
 
@@ -88,7 +88,7 @@ fn questions(watch: &Watch, config: &Config) -> Vec<(Option<Arc<str>>, Question)
         Subject::Program(exec) => vec![(None, Question::Program(exec.clone()))],
         Subject::EachServer(probe) => {
             let check = as_check(watch, probe);
-            let of = |server: &Server| {
+            let of = |server: &Arc<Server>| {
                 let question = Question::Server(Box::new((check.on(server), server.clone())));
                 (Some(server.name.as_str().into()), question)
             };
