@@ -124,9 +124,10 @@ impl Pool {
                 "SMTP_CHECK {{ connect_port {} connect_timeout 5 }}",
                 farm::SMTP
             ),
+            // keepalived takes no block within a block on one line.
             Ask::Https => format!(
-                "SSL_GET {{ connect_port {} connect_timeout 5 virtualhost {} \
-                 url {{ path /owa/healthcheck.htm status_code 200 }} }}",
+                "SSL_GET {{\nconnect_port {}\nconnect_timeout 5\nvirtualhost {}\n\
+                 url {{\npath /owa/healthcheck.htm\nstatus_code 200\n}}\n}}",
                 farm::HTTPS,
                 farm::HOST
             ),
