@@ -15,7 +15,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Moment};
 use crate::config::{Config, Faults};
 use crate::director::record::Intents;
 use crate::director::wishes::Wishes;
@@ -91,6 +91,7 @@ async fn direct(path: &Path, config: Config, setup: Setup, parts: Parts) -> Resu
         beside,
         ticks: ticks(period),
         told_all: false,
+        gave_back: Moment::default(),
     };
     // What the maintenance folder says counts before the first success.
     run.tick();
@@ -181,7 +182,13 @@ struct Run<'a> {
     ticks: Interval,
     /// The whole state was told since the last tick, in words that took much memory.
     told_all: bool,
+    /// When spare memory was last given back.
+    gave_back: Moment,
 }
+
+/// Spare memory is given back at least so often: the first verdicts of thousands of checks, and an
+/// outage, take more than what is kept of them.
+const GIVE_BACK_EVERY: Duration = Duration::from_secs(60);
 
 impl Run<'_> {
     async fn follow(
@@ -244,9 +251,11 @@ impl Run<'_> {
             let files = maintenance::read(folder);
             self.director.take_maintenance(files, self.clock.now());
         }
-        self.director.tick(self.clock.now());
-        if std::mem::take(&mut self.told_all) {
+        let now = self.clock.now();
+        self.director.tick(now);
+        if std::mem::take(&mut self.told_all) || now.since(self.gave_back) >= GIVE_BACK_EVERY {
             give_memory_back();
+            self.gave_back = now;
         }
         self.beside
             .give_director(&mut self.director, self.clock.now());
