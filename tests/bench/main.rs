@@ -2,7 +2,8 @@
 //! project's folder.
 //!
 //! Both sides of a row run interleaved on the same machine in the same minute, so that the ratio
-//! means something where the absolute figures do not.
+//! means something where the absolute figures do not. Two directors run one after the other, since
+//! `/proc/net/ip_vs` leaves services out where two network namespaces have some.
 
 mod beside;
 mod curve_svg;
