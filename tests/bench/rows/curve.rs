@@ -17,8 +17,8 @@ const INTERVAL: u32 = 60;
 const RELOADS: usize = 3;
 /// A reload that takes longer is given up; the figure is a lower bound then.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// Over so much time the processor time is measured.
-const SPELL: Duration = Duration::from_secs(20);
+/// Over so much time the processor time is measured: in it, every server is asked once.
+const SPELL: Duration = Duration::from_secs(INTERVAL as u64);
 
 /// The names of the rows.
 const CPU: &str = "CPU time a second";
