@@ -21,13 +21,13 @@ pub(crate) struct Point {
     pub(crate) peer: f64,
 }
 
-const WIDTH: f64 = 340.0;
+const WIDTH: f64 = 350.0;
 const HEIGHT: f64 = 260.0;
 /// Room for the labels of an axis, and on the other sides.
 const LEFT: f64 = 70.0;
 const BELOW: f64 = 40.0;
 const ABOVE: f64 = 34.0;
-const RIGHT: f64 = 16.0;
+const RIGHT: f64 = 26.0;
 const LEGEND: f64 = 30.0;
 const OURS: &str = "#0b5fa5";
 const PEER: &str = "#c2410c";
