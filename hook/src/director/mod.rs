@@ -246,7 +246,7 @@ impl Director {
             started: now,
         };
         director.note_start();
-        director.reread(now)?;
+        director.look(now)?;
         director.records.journal.flush();
         Ok(director)
     }
@@ -265,13 +265,10 @@ impl Director {
     pub fn tick(&mut self, now: Moment) {
         self.find_stale(now);
         self.find_stale_watches(now);
-        let fingerprint = self.kernel.fingerprint();
-        if self.troubles.is_empty() && self.is_as_left(fingerprint.as_deref()) {
-            self.fingerprint = fingerprint;
-            self.stepped = false;
-            self.converge_by_time(now);
-        } else if let Err(error) = self.reread(now) {
-            self.note_table_error(About::default(), error.to_string());
+        match self.look(now) {
+            Ok(true) => self.converge_by_time(now),
+            Ok(false) => {}
+            Err(error) => self.note_table_error(About::default(), error.to_string()),
         }
         // After the table was looked at: what somebody set by hand meanwhile is not written over.
         self.attend_to_departures(now);
@@ -319,9 +316,22 @@ impl Director {
         }
     }
 
-    /// Reads the table and brings it to what is wanted.
-    fn reread(&mut self, now: Moment) -> Result<(), KernelError> {
+    /// Looks whether the table is as it was left. True if it is; else it is read, and brought to what
+    /// is wanted.
+    fn look(&mut self, now: Moment) -> Result<bool, KernelError> {
         let fingerprint = self.kernel.fingerprint();
+        let as_left = self.troubles.is_empty() && self.is_as_left(fingerprint.as_deref());
+        if as_left {
+            self.fingerprint = fingerprint;
+            self.stepped = false;
+        } else {
+            self.reread(fingerprint, now)?;
+        }
+        Ok(as_left)
+    }
+
+    /// Reads the table, of which this is the `fingerprint`, and brings it to what is wanted.
+    fn reread(&mut self, fingerprint: Option<String>, now: Moment) -> Result<(), KernelError> {
         let before = std::mem::replace(&mut self.table, self.kernel.dump()?);
         // One that leaves something out would not tell of a change there.
         self.fingerprint = fingerprint.filter(|it| self.kernel.shows(it, &self.table));

@@ -30,13 +30,11 @@ impl Director {
         self.management = management::of(&self.config);
         self.concerns = Concerns::of(&self.config);
         self.note(Event::Reloaded, About::default(), self.differences(&before));
-        let fingerprint = self.kernel.fingerprint();
-        let read = if self.troubles.is_empty() && self.is_as_left(fingerprint.as_deref()) {
-            self.bring_about(None, now);
-            Ok(())
-        } else {
-            self.reread(now)
-        };
+        let read = self.look(now).map(|as_left| {
+            if as_left {
+                self.bring_about(None, now);
+            }
+        });
         self.note_left_behind(&before);
         self.records.journal.flush();
         read

@@ -92,8 +92,7 @@ impl Checks {
             (names, running)
         });
         // Collected, the map's nodes are full.
-        let running: Vec<_> = running.collect();
-        self.running = running.into_iter().collect();
+        self.running = running.collect();
     }
 
     fn start(

@@ -8,7 +8,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use openssl::error::ErrorStack;
-use openssl::hash::{DigestBytes, MessageDigest};
+use openssl::hash::MessageDigest;
 use openssl::ssl::SslFiletype;
 use openssl::ssl::SslRef;
 use openssl::x509::store::{X509Lookup, X509Store, X509StoreBuilder};
@@ -72,14 +72,12 @@ impl Known {
     }
 }
 
-/// The SHA-256 of the leaf and of each certificate that came with it.
+/// The SHA-256 of each certificate that the server showed; a client's chain begins with the leaf
+/// (SSL_get_peer_cert_chain(3)).
 fn fingerprints(ssl: &SslRef) -> Vec<u8> {
-    let leaf = ssl.peer_certificate();
-    let leaf = leaf.iter().map(|leaf| leaf.digest(MessageDigest::sha256()));
     let chain = ssl.peer_cert_chain().into_iter().flatten();
-    let chain = chain.map(|certificate| certificate.digest(MessageDigest::sha256()));
-    let digests: Vec<DigestBytes> = leaf.chain(chain).flatten().collect();
-    digests.iter().flat_map(|digest| digest.to_vec()).collect()
+    let digests = chain.flat_map(|certificate| certificate.digest(MessageDigest::sha256()));
+    digests.flat_map(|digest| digest.to_vec()).collect()
 }
 
 fn verify(ssl: &SslRef) -> Result<Option<String>, ErrorStack> {

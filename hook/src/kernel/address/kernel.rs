@@ -12,7 +12,7 @@ use netlink_sys::protocols::NETLINK_ROUTE;
 use super::listener::Listener;
 use super::wire::Forwarding;
 use super::{AddressError, Addresses, Heard, Interface, Mac, Role, route, wire};
-use crate::kernel::netlink::{Channel, Failure};
+use crate::kernel::netlink::{Failure, Kept};
 
 /// The kernel's interfaces, and the neighbours behind them.
 ///
@@ -20,7 +20,7 @@ use crate::kernel::netlink::{Channel, Failure};
 /// kept, and thrown away after any doubt; then the next call opens others.
 #[derive(Debug, Default)]
 pub struct KernelAddresses {
-    channel: Option<Channel>,
+    netlink: Kept<NETLINK_ROUTE>,
     listener: Listener,
 }
 
@@ -28,24 +28,6 @@ impl KernelAddresses {
     /// Touches nothing yet.
     pub fn new() -> Self {
         Self::default()
-    }
-
-    /// Lends the netlink socket out. It comes back only if nothing about it is doubtful.
-    fn converse<T>(
-        &mut self,
-        question: impl FnOnce(&mut Channel) -> Result<T, Failure>,
-    ) -> Result<T, Failure> {
-        let mut channel = match self.channel.take() {
-            Some(channel) => channel,
-            None => Channel::open(NETLINK_ROUTE).map_err(|error| {
-                Failure::Doubt(format!("cannot open a route netlink socket: {error}"))
-            })?,
-        };
-        let outcome = question(&mut channel);
-        if !matches!(outcome, Err(Failure::Doubt(_))) {
-            self.channel = Some(channel);
-        }
-        outcome
     }
 
     fn send(
@@ -63,12 +45,16 @@ impl KernelAddresses {
 
 impl Addresses for KernelAddresses {
     fn interfaces(&mut self) -> Result<Vec<Interface>, AddressError> {
-        self.converse(route::interfaces)
+        self.netlink
+            .converse(route::interfaces)
             .map_err(|failure| refusal("read the interfaces".to_owned(), failure))
     }
 
     fn add(&mut self, to: &Interface, address: IpNet, role: Role) -> Result<(), AddressError> {
-        match self.converse(|channel| route::add(channel, to.index, address, role)) {
+        match self
+            .netlink
+            .converse(|channel| route::add(channel, to.index, address, role))
+        {
             Err(failure) if failure.code() == Some(libc::EEXIST) => Ok(()),
             Err(failure) => Err(add_refusal(to, address, failure)),
             Ok(()) => Ok(()),
@@ -76,7 +62,10 @@ impl Addresses for KernelAddresses {
     }
 
     fn delete(&mut self, from: &Interface, address: IpNet) -> Result<(), AddressError> {
-        match self.converse(|channel| route::delete(channel, from.index, address)) {
+        match self
+            .netlink
+            .converse(|channel| route::delete(channel, from.index, address))
+        {
             Err(failure) if matches!(failure.code(), Some(libc::EADDRNOTAVAIL | libc::ENODEV)) => {
                 Ok(())
             }

@@ -6,7 +6,7 @@
 use netlink_packet_core::{DecodeError, NLM_F_ACK, NLM_F_REQUEST, NlasIterator, parse_u32_be};
 use netlink_sys::protocols::NETLINK_NETFILTER;
 
-use crate::kernel::netlink::{Channel, Failure, Reply};
+use crate::kernel::netlink::{Channel, Kept, Reply};
 
 /// `NFNL_SUBSYS_NFTABLES`, the upper half of a message's type.
 const SUBSYSTEM: u16 = 10;
@@ -20,21 +20,14 @@ const HEADER: [u8; 4] = [0; 4];
 /// Asks for the generation of the rules in the network namespace of the first call.
 #[derive(Debug, Default)]
 pub(super) struct Generations {
-    channel: Option<Channel>,
+    kernel: Kept<NETLINK_NETFILTER>,
 }
 
 impl Generations {
     /// The present one; none where the kernel does not tell.
     pub(super) fn present(&mut self) -> Option<u32> {
-        let mut channel = match self.channel.take() {
-            Some(channel) => channel,
-            None => Channel::open(NETLINK_NETFILTER).ok()?,
-        };
-        let answer = channel.fetch(question, generation);
-        if !matches!(answer, Err(Failure::Doubt(_))) {
-            self.channel = Some(channel);
-        }
-        answer.ok()?.first().copied()
+        let ask = |channel: &mut Channel| channel.fetch(question, generation);
+        self.kernel.converse(ask).ok()?.first().copied()
     }
 }
 

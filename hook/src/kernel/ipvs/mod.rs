@@ -132,7 +132,7 @@ impl VirtualServers for Ipvs {
     }
 
     fn became(&self, before: &str, fingerprint: &str, expected: &Table) -> bool {
-        proc::same_services(before, fingerprint) && proc::has_destinations(fingerprint, expected)
+        proc::same_services(before, fingerprint) && self.shows(fingerprint, expected)
     }
 }
 

@@ -3,9 +3,11 @@
 
 mod answer;
 mod channel;
+mod kept;
 
 #[cfg(test)]
 mod tests;
 
 pub(super) use answer::{Refusal, Reply};
 pub(super) use channel::{Channel, EncodeError, Failure};
+pub(super) use kept::Kept;
