@@ -19,7 +19,7 @@ use crate::clock::{Clock, Moment};
 use crate::config::{Config, Faults};
 use crate::director::record::Intents;
 use crate::director::wishes::Wishes;
-use crate::director::{Director, Order, Records, Report, Want, WatchReport, maintenance};
+use crate::director::{Director, Order, Records, Want, maintenance};
 use crate::host::{self, Happened, HostEvent, Keepers, Parts};
 use crate::intake::{Checks, Watches};
 use crate::kernel::backend;
@@ -79,14 +79,12 @@ async fn direct(path: &Path, config: Config, setup: Setup, parts: Parts) -> Resu
     let keepers =
         Keepers::start(setup, parts, (tell, told), period, clock).context("starting a thread")?;
     let beside = Beside::start(&mut director, clock)?;
-    let (reports_in, reports) = mpsc::channel(1024);
-    let (watched_in, watched) = mpsc::channel(64);
     let mut run = Run {
         path,
         clock,
         director,
-        checks: Checks::new(reports_in, clock),
-        watches: Watches::new(watched_in, clock),
+        checks: Checks::new(clock),
+        watches: Watches::new(clock),
         keepers,
         beside,
         ticks: ticks(period),
@@ -98,7 +96,7 @@ async fn direct(path: &Path, config: Config, setup: Setup, parts: Parts) -> Resu
     run.checks.follow(run.director.config());
     run.watches.follow(run.director.config());
     give_memory_back();
-    run.follow(listener, (reports, watched), looks).await
+    run.follow(listener, looks).await
 }
 
 /// A file of thousands of servers, and what `status` says of them, takes more memory for a moment
@@ -194,7 +192,6 @@ impl Run<'_> {
     async fn follow(
         mut self,
         listener: UnixListener,
-        (mut reports, mut watched): (mpsc::Receiver<Report>, mpsc::Receiver<WatchReport>),
         mut looks: mpsc::Receiver<Look>,
     ) -> Result<()> {
         let mut signals = Signals::listen()?;
@@ -202,11 +199,11 @@ impl Run<'_> {
         tokio::spawn(control::serve(listener, asked_in));
         loop {
             tokio::select! {
-                Some(report) = reports.recv() => {
+                report = self.checks.next() => {
                     self.beside.give(&report, self.director.config());
                     self.director.take(&report, self.clock.now());
                 }
-                Some(report) = watched.recv() => {
+                report = self.watches.next() => {
                     self.director.take_watch(report, self.clock.now());
                 }
                 Some(heard) = self.beside.keepalived.recv() => self.director.hear_keepalived(heard),
@@ -241,7 +238,6 @@ impl Run<'_> {
                         self.director.refuse_reload(&reason);
                     },
                 },
-                else => bail!("all checks have ended"),
             }
         }
     }

@@ -111,12 +111,15 @@ pub(super) fn judge(file: &file::File, digest: String) -> Result<Config, Vec<Fau
                 .suggest("add a section such as [services.exchange]"),
         );
     }
+    // Collected in place, the list would keep the room that the servers took.
+    let mut servers: Vec<Arc<Server>> = servers.into_iter().map(Arc::new).collect();
+    servers.shrink_to_fit();
     if faults.is_empty() {
         Ok(Config {
             director,
             checks,
             watches,
-            servers: servers.into_iter().map(Arc::new).collect(),
+            servers,
             services,
             nat,
             keepalived,

@@ -324,8 +324,8 @@ pub struct Server {
     pub weight: u32,
     /// The port of its destinations, where it is not that of the service.
     pub port: Option<u16>,
-    /// The way to this server alone, whatever its health.
-    pub management: Option<Management>,
+    /// The way to this server alone, whatever its health. Boxed: few have one.
+    pub management: Option<Box<Management>>,
 }
 
 /// A VIP that always leads to one server: through it a broken server is repaired.

@@ -3,41 +3,30 @@
 use std::sync::Arc;
 
 use shared::deadline::Deadline;
-use shared::verdict::Verdict;
-use tokio::sync::mpsc::Sender;
-use tokio::task::AbortHandle;
-use tokio::time::{Instant, sleep_until};
+use shared::verdict::{Finding, Verdict};
 
+use super::checks::{OnServer, on};
+use super::exec;
+use super::pace::{Pace, spread};
 use super::pacing::Pacing;
-use super::{Pace, exec, probe};
+use super::timetable::{Question, Timetable};
 use crate::clock::Clock;
-use crate::config::{Check, Config, Probe, Server, Subject, Watch};
+use crate::config::{Check, Config, Exec, Probe, Server, Subject, Watch};
 use crate::director::WatchReport;
-use crate::health::{Reading, Streak};
 
 /// The watches that are being run.
 pub struct Watches {
-    reports: Sender<WatchReport>,
-    clock: Clock,
+    timetable: Timetable<Watching>,
     /// Of which configuration they are.
     digest: String,
-    running: Vec<AbortHandle>,
-}
-
-impl Drop for Watches {
-    fn drop(&mut self) {
-        self.end();
-    }
 }
 
 impl Watches {
-    /// None yet. What they find goes to `reports`.
-    pub fn new(reports: Sender<WatchReport>, clock: Clock) -> Self {
+    /// None yet.
+    pub fn new(clock: Clock) -> Self {
         Self {
-            reports,
-            clock,
+            timetable: Timetable::new(clock),
             digest: String::new(),
-            running: Vec::new(),
         }
     }
 
@@ -47,52 +36,55 @@ impl Watches {
         if self.digest == config.digest {
             return;
         }
-        self.end();
         self.digest.clone_from(&config.digest);
-        for watch in &config.watches {
-            for (server, question) in questions(watch, config) {
-                let task = Task {
-                    server,
-                    pace: Pace {
-                        interval: watch.interval,
-                        retry_interval: watch.retry_interval,
-                        rules: watch.rules,
-                    },
-                    watch: watch.clone(),
-                    question,
-                    reports: self.reports.clone(),
-                    clock: self.clock,
-                };
-                self.running.push(tokio::spawn(task.run()).abort_handle());
-            }
-        }
+        let watches = config.watches.iter().cloned().map(Arc::new);
+        let all: Vec<Watching> = watches.flat_map(|watch| each(&watch, config)).collect();
+        let count = all.len();
+        let spread = |(at, watching): (usize, Watching)| {
+            let first = spread(at, count, watching.watch.interval);
+            (watching, first)
+        };
+        self.timetable
+            .follow(all.into_iter().enumerate().map(spread));
     }
 
-    fn end(&mut self) {
-        for task in self.running.drain(..) {
-            task.abort();
+    /// What is found next. May be given up at any point without a loss.
+    pub async fn next(&mut self) -> WatchReport {
+        let (asked, verdict) = self.timetable.next().await;
+        WatchReport {
+            watch: asked.watch.name.as_str().into(),
+            server: asked.server().map(|server| server.name.as_str().into()),
+            verdict,
         }
     }
 }
 
-/// What one task asks.
-enum Question {
+#[derive(Clone)]
+struct Watching {
+    watch: Arc<Watch>,
+    asked: Asked,
+}
+
+#[derive(Clone)]
+enum Asked {
     Dns(Arc<plugins::ad_dns::Options>),
-    Server(Box<(Check, Arc<Server>)>),
-    Program(crate::config::Exec),
+    Program(Exec),
+    Server(OnServer),
 }
 
-fn questions(watch: &Watch, config: &Config) -> Vec<(Option<Arc<str>>, Question)> {
+fn each(watch: &Arc<Watch>, config: &Config) -> Vec<Watching> {
+    let watching = |asked| Watching {
+        watch: Arc::clone(watch),
+        asked,
+    };
     match &watch.subject {
-        Subject::Dns(options) => vec![(None, Question::Dns(options.clone()))],
-        Subject::Program(exec) => vec![(None, Question::Program(exec.clone()))],
+        Subject::Dns(options) => vec![watching(Asked::Dns(options.clone()))],
+        Subject::Program(exec) => vec![watching(Asked::Program(exec.clone()))],
         Subject::EachServer(probe) => {
-            let check = as_check(watch, probe);
-            let of = |server: &Arc<Server>| {
-                let question = Question::Server(Box::new((check.on(server), server.clone())));
-                (Some(server.name.as_str().into()), question)
-            };
-            config.servers.iter().map(of).collect()
+            let check = Arc::new(as_check(watch, probe));
+            let servers = config.servers.iter();
+            let asked = servers.map(|server| Asked::Server(on(&check, server)));
+            asked.map(watching).collect()
         }
     }
 }
@@ -111,45 +103,47 @@ fn as_check(watch: &Watch, probe: &Probe) -> Check {
     }
 }
 
-struct Task {
-    server: Option<Arc<str>>,
-    watch: Watch,
-    pace: Pace,
-    question: Question,
-    reports: Sender<WatchReport>,
-    clock: Clock,
+impl Watching {
+    fn server(&self) -> Option<&Server> {
+        match &self.asked {
+            Asked::Server(asked) => Some(&asked.server),
+            Asked::Dns(_) | Asked::Program(_) => None,
+        }
+    }
 }
 
-impl Task {
-    async fn run(self) {
-        let mut streak = Streak::default();
-        let mut pacing = Pacing::default();
-        loop {
-            let began = Instant::now();
-            let verdict = self.ask(&mut pacing).await.enforcing(&self.watch.enforce);
-            streak = streak.after(Reading::from(&verdict), self.clock.now());
-            let report = WatchReport {
-                watch: self.watch.name.as_str().into(),
-                server: self.server.clone(),
-                verdict,
-            };
-            if self.reports.send(report).await.is_err() {
-                return;
-            }
-            let (ended, now) = (Instant::now(), self.clock.now());
-            let next = self.pace.next(began, ended, &streak, &pacing, now);
-            sleep_until(next).await;
+impl Question for Watching {
+    fn name(&self) -> (&str, &str) {
+        let server = self.server().map_or("", |server| &server.name);
+        (&self.watch.name, server)
+    }
+
+    fn asks_the_same(&self, _before: &Self) -> bool {
+        false
+    }
+
+    fn pace(&self) -> Pace {
+        Pace {
+            interval: self.watch.interval,
+            retry_interval: self.watch.retry_interval,
+            rules: self.watch.rules,
         }
     }
 
-    async fn ask(&self, pacing: &mut Pacing) -> Verdict {
+    async fn ask(self, pacing: Pacing, clock: Clock) -> (Verdict, Pacing) {
         let deadline = Deadline::after(self.watch.timeout);
-        match &self.question {
-            Question::Dns(options) => plugins::ad_dns::check(options.clone(), deadline).await,
-            Question::Server(asked) => probe(&asked.0, &asked.1, pacing, self.clock).await,
-            Question::Program(program) => {
-                exec::check(&self.watch.name, program, None, deadline).await
+        let verdict = match self.asked {
+            Asked::Server(asked) => return asked.ask(pacing, clock).await,
+            Asked::Dns(options) => plugins::ad_dns::check(options, deadline).await,
+            Asked::Program(program) => {
+                exec::check(&self.watch.name, &program, None, deadline).await
             }
-        }
+        };
+        (verdict.enforcing(&self.watch.enforce), pacing)
+    }
+
+    fn verdict(&self, finding: Finding) -> Verdict {
+        let server = self.server().map(|server| server.address.to_string());
+        Verdict::new(&self.watch.name, &server.unwrap_or_default(), None, finding)
     }
 }

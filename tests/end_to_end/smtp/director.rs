@@ -36,16 +36,15 @@ fn reports(config: &Config, most: usize, time: Duration) -> Vec<Report> {
         .build()
         .unwrap();
     runtime.block_on(async {
-        let (tell, mut told) = tokio::sync::mpsc::channel(64);
-        let mut checks = Checks::new(tell, Clock::start());
+        let mut checks = Checks::new(Clock::start());
         checks.follow(config);
         let ends = Instant::now() + time;
         let mut reports = Vec::new();
         while reports.len() < most {
             let left = ends.saturating_duration_since(Instant::now());
-            match tokio::time::timeout(left, told.recv()).await {
-                Ok(Some(report)) => reports.push(report),
-                _ => break,
+            match tokio::time::timeout(left, checks.next()).await {
+                Ok(report) => reports.push(report),
+                Err(_) => break,
             }
         }
         reports

@@ -109,7 +109,7 @@ pub(super) fn with_management(
                 Some(judged)
             });
             Server {
-                management,
+                management: management.map(Box::new),
                 ..server
             }
         })
