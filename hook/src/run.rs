@@ -201,7 +201,7 @@ impl Run<'_> {
             tokio::select! {
                 report = self.checks.next() => {
                     self.beside.give(&report, self.director.config());
-                    self.director.take(&report, self.clock.now());
+                    self.director.take(report, self.clock.now());
                 }
                 report = self.watches.next() => {
                     self.director.take_watch(report, self.clock.now());

@@ -97,7 +97,7 @@ fn thousands_of_services_start_at_once_and_their_checks_are_spread() {
     let (_, taken) = timed("take a first success of every check", || {
         for server in 0..CHECKS {
             director.take(
-                &report(&format!("s{server}"), Condition::Healthy, Kind::Ok),
+                report(&format!("s{server}"), Condition::Healthy, Kind::Ok),
                 now,
             );
         }
@@ -125,7 +125,7 @@ fn thousands_of_services_start_at_once_and_their_checks_are_spread() {
                 break;
             };
             *count += 1;
-            director.take(&report, clock.now());
+            director.take(report, clock.now());
             if second == 19 && with_checks == 0 {
                 with_checks = resident();
             }

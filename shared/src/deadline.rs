@@ -59,7 +59,11 @@ impl Deadline {
     /// news: an answer that came while this process was stopped is an answer.
     pub async fn run<F: Future>(&self, step: F) -> Result<F::Output, Expired> {
         let mut step = pin!(step);
-        if let Ok(output) = tokio::time::timeout(self.remaining(), step.as_mut()).await {
+        // One too far away to be told as a time never comes.
+        let Some(end) = self.started.checked_add(self.budget) else {
+            return Ok(step.await);
+        };
+        if let Ok(output) = tokio::time::timeout_at(end.into(), step.as_mut()).await {
             return Ok(output);
         }
         let late = self.elapsed().saturating_sub(self.budget);

@@ -1,7 +1,5 @@
 //! Making bytes and texts that a server sent harmless before a human or a program reads them.
 
-use std::fmt::Write;
-
 /// `bytes` as printable ASCII: everything else, the backslash and the separators `|` and `;` of
 /// plugin output included, as `\xNN`; at most `most` bytes of it, an ellipsis after them.
 pub fn quoted(bytes: &[u8], most: usize) -> String {
@@ -20,16 +18,23 @@ pub fn quoted(bytes: &[u8], most: usize) -> String {
 }
 
 fn push_hex(text: &mut String, byte: u8) {
-    // Writing to a String cannot fail.
-    let _ = write!(text, "\\x{byte:02x}");
+    text.push_str("\\x");
+    text.extend(digits(byte));
+}
+
+/// A byte as two hexadecimal digits.
+fn digits(byte: u8) -> [char; 2] {
+    [byte >> 4, byte & 15].map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)]))
 }
 
 /// `bytes` in hexadecimal, blanks between, at most `most` of them.
 pub fn hex(bytes: &[u8], most: usize) -> String {
     let mut text = String::with_capacity(3 * bytes.len().min(most));
     for (position, byte) in bytes.iter().take(most).enumerate() {
-        let separator = if position == 0 { "" } else { " " };
-        let _ = write!(text, "{separator}{byte:02x}");
+        if position > 0 {
+            text.push(' ');
+        }
+        text.extend(digits(*byte));
     }
     if bytes.len() > most {
         text.push_str(" ...");

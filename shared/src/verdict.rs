@@ -224,7 +224,7 @@ impl Verdict {
     }
 
     /// The verdict with every advisory finding of the `enforced` classes folded in.
-    pub fn enforcing(&self, enforced: &[Advice]) -> Self {
+    pub fn enforcing(self, enforced: &[Advice]) -> Self {
         self.folding(|advisory| {
             let counts = enforced.contains(&advisory.advice);
             counts.then_some(advisory.enforced)
@@ -234,20 +234,19 @@ impl Verdict {
     /// The verdict with its advisory findings folded in, each with the condition that `counts`
     /// gives it: the worst condition decides, and a finding that is not worse, or does not count,
     /// becomes a detail.
-    pub fn folding(&self, counts: impl Fn(&Advisory) -> Option<Condition>) -> Self {
-        let mut folded = self.clone();
+    pub fn folding(mut self, counts: impl Fn(&Advisory) -> Option<Condition>) -> Self {
         for advisory in &self.advisories {
             match counts(advisory) {
-                Some(condition) if condition > folded.condition => {
-                    folded.condition = condition;
-                    folded.kind = advisory.kind;
-                    let before = std::mem::replace(&mut folded.summary, advisory.summary.clone());
-                    folded.details.push(before);
+                Some(condition) if condition > self.condition => {
+                    self.condition = condition;
+                    self.kind = advisory.kind;
+                    let before = std::mem::replace(&mut self.summary, advisory.summary.clone());
+                    self.details.push(before);
                 }
-                _ => folded.details.push(advisory.summary.clone()),
+                _ => self.details.push(advisory.summary.clone()),
             }
         }
-        folded
+        self
     }
 }
 

@@ -1,5 +1,7 @@
 //! From reports to the health of servers.
 
+use shared::verdict::Verdict;
+
 use super::{Director, ProbeKey, Report, Told};
 use crate::clock::Moment;
 use crate::config::{CheckId, ServerId, ServiceId};
@@ -9,17 +11,26 @@ use crate::policy::{Candidate, Pool};
 impl Director {
     /// Takes one check's result in and carries out what follows from it. One about a server or a
     /// check that a reload has removed is for nobody.
-    pub fn take(&mut self, report: &Report, now: Moment) {
+    pub fn take(&mut self, report: Report, now: Moment) {
         let server = self.config.server_named(&report.server);
         let check = self.config.check_named(&report.check);
         if let (Some(server), Some(check)) = (server, check) {
-            let verdict = &report.verdict;
             let told = Told {
                 server,
                 check,
-                verdict,
+                verdict: &report.verdict,
             };
             self.take_told(told, now);
+            self.keep((server, check), report.verdict, now);
+            self.records.journal.flush_news();
+        }
+    }
+
+    /// Keeps a check's last verdict, for `status` and `why`.
+    fn keep(&mut self, key: ProbeKey, verdict: Verdict, now: Moment) {
+        match &mut self.probes.entry(key).or_default().last {
+            Some((at, last)) if **last == verdict => *at = now,
+            last => *last = Some((now, Box::new(verdict))),
         }
     }
 
@@ -36,10 +47,6 @@ impl Director {
         let fails = probed.streak.failing_since().is_some();
         let before = probed.last.as_ref();
         let before = before.map(|(_, verdict)| (verdict.condition, verdict.kind));
-        match &mut probed.last {
-            Some((at, last)) if **last == *told.verdict => *at = now,
-            last => *last = Some((now, Box::new(told.verdict.clone()))),
-        }
         let same = before == Some((told.verdict.condition, told.verdict.kind));
         let rules = self.config.checks[told.check.0].rules;
         probed.tale = probed.tale.after(before.is_some(), same, rules);
@@ -54,7 +61,6 @@ impl Director {
                 self.converge(service, &[], now);
             }
         }
-        self.records.journal.flush_news();
     }
 
     /// The services that a check on a server is for, with its position there and what the policy

@@ -187,7 +187,7 @@ impl Run<'_> {
                     check: check.as_str().into(),
                     verdict: streak.verdict.clone(),
                 };
-                director.take(&report, streak.next);
+                director.take(report, streak.next);
                 streak.left -= 1;
                 streak.next = streak.next + interval;
             }
@@ -222,7 +222,7 @@ impl Run<'_> {
             check: check.into(),
             verdict,
         };
-        director.take(&report, self.now);
+        director.take(report, self.now);
     }
 
     fn take_wish(&mut self, record: &Record) {

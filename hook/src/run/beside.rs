@@ -44,7 +44,7 @@ impl Beside {
         let reported =
             Reported::open(&path).with_context(|| format!("opening {}", path.display()))?;
         for report in reported.reports(director.config()) {
-            director.take(&report, clock.now());
+            director.take(report, clock.now());
         }
         let config = director.config();
         let keepalived = listen(config.keepalived.fifo.clone());
@@ -116,7 +116,7 @@ impl Beside {
             Ok(report) => report,
             Err(why) => return json!({ "error": why }),
         };
-        director.take(&report, clock.now());
+        director.take(report, clock.now());
         match self.reported.keep(result) {
             Ok(()) => json!({ "taken": true }),
             Err(error) => json!({ "error": format!(

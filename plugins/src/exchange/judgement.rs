@@ -33,7 +33,7 @@ pub(super) fn whole(rule: &Rule, server: &Examined) -> Verdict {
     // Where an operator has a class of findings count in full, it counts before the policy.
     let heard: Vec<(Part, Verdict)> = parts
         .iter()
-        .map(|(part, verdict)| (*part, verdict.enforcing(&rule.enforced)))
+        .map(|(part, verdict)| (*part, verdict.clone().enforcing(&rule.enforced)))
         .collect();
     let counted: Vec<Counted> = heard
         .iter()

@@ -18,6 +18,7 @@ use tokio_openssl::SslStream;
 
 use crate::recorded::Recorded;
 use crate::session;
+use crate::shown::Chain;
 
 /// How long saying goodbye may take: it is one small write.
 const GOODBYE: Duration = Duration::from_millis(100);
@@ -41,6 +42,7 @@ const LEGACY_SERVER_CONNECT: u64 = 1 << 2;
 pub(crate) struct Established<S> {
     pub(crate) stream: SslStream<Recorded<S>>,
     pub(crate) session: Session,
+    pub(crate) chain: Chain,
 }
 
 /// A handshake that came to nothing, and how many bytes came in answer.
@@ -67,10 +69,19 @@ pub(crate) async fn shake_hands<S: AsyncRead + AsyncWrite + Unpin>(
         Err(error) => return Err(before_the_first_byte(&error)),
     };
     let mut fault = match deadline.run(Pin::new(&mut stream).connect()).await {
-        Ok(Ok(())) => match session::of(stream.ssl()) {
-            Ok(session) => return Ok(Established { stream, session }),
-            Err(why) => Fault::Protocol(why),
-        },
+        Ok(Ok(())) => {
+            let chain = Chain::of(stream.ssl());
+            match session::of(stream.ssl(), &chain) {
+                Ok(session) => {
+                    return Ok(Established {
+                        stream,
+                        session,
+                        chain,
+                    });
+                }
+                Err(why) => Fault::Protocol(why),
+            }
+        }
         Ok(Err(error)) => fault(error, stream.get_ref().beginning()),
         Err(expired) => Fault::Expired(expired),
     };

@@ -10,6 +10,7 @@ mod handshake;
 pub mod owa;
 mod recorded;
 mod session;
+mod shown;
 pub mod smtp;
 pub mod startup;
 mod trust;

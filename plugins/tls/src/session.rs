@@ -2,6 +2,7 @@
 //! it comes from the server.
 
 use std::net::IpAddr;
+use std::time::Instant;
 
 use openssl::asn1::{Asn1Time, Asn1TimeRef};
 use openssl::error::ErrorStack;
@@ -13,6 +14,8 @@ use shared::date::UnixTime;
 use shared::text::quoted;
 use shared::tls::{Certificate, Session, Version};
 
+use crate::shown::{Chain, Memory};
+
 /// The longest DNS name.
 const NAME_MOST: usize = 253;
 /// The most names of one certificate that are looked at.
@@ -20,11 +23,9 @@ const NAMES_MOST: usize = 32;
 /// The most certificates of a chain that are named.
 const CHAIN_MOST: usize = 8;
 
-/// What the handshake showed; an error says what is missing or broken in it.
-pub(crate) fn of(ssl: &SslRef) -> Result<Session, String> {
-    let leaf = ssl
-        .peer_certificate()
-        .ok_or("the server showed no certificate")?;
+/// What the handshake showed, with the `chain` in it; an error says what is missing or broken.
+pub(crate) fn of(ssl: &SslRef, chain: &Chain) -> Result<Session, String> {
+    static READ: Memory<Result<Certificates, String>> = Memory::new();
     let version = match ssl.version2() {
         Some(SslVersion::SSL3) => Version::Ssl3,
         Some(SslVersion::TLS1) => Version::Tls10,
@@ -33,12 +34,30 @@ pub(crate) fn of(ssl: &SslRef) -> Result<Session, String> {
         Some(SslVersion::TLS1_3) => Version::Tls13,
         _ => return Err(format!("an unknown version, {}", ssl.version_str())),
     };
-    let chain = ssl.peer_cert_chain();
+    let Certificates { leaf, chain } = READ.recall(chain, Instant::now(), || certificates(ssl))?;
     Ok(Session {
         version,
         cipher: ssl
             .current_cipher()
             .map_or_else(String::new, |cipher| cipher.name().to_owned()),
+        leaf,
+        chain,
+    })
+}
+
+/// What the certificates of a handshake say.
+#[derive(Clone)]
+struct Certificates {
+    leaf: Certificate,
+    chain: Vec<String>,
+}
+
+fn certificates(ssl: &SslRef) -> Result<Certificates, String> {
+    let leaf = ssl
+        .peer_certificate()
+        .ok_or("the server showed no certificate")?;
+    let chain = ssl.peer_cert_chain();
+    Ok(Certificates {
         leaf: certificate(&leaf)
             .map_err(|error| format!("the server's certificate cannot be read: {error}"))?,
         chain: chain.map_or_else(Vec::new, |chain| {

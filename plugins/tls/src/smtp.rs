@@ -47,7 +47,9 @@ impl Tls for OpenSsl {
         deadline: &Deadline,
     ) -> Result<(Self::Secured, Session), Unshaken> {
         match handshake::shake_hands(connection, name, deadline).await {
-            Ok(Established { stream, session }) => Ok((stream, session)),
+            Ok(Established {
+                stream, session, ..
+            }) => Ok((stream, session)),
             Err(Broken { fault, received }) => Err(Unshaken { fault, received }),
         }
     }

@@ -49,6 +49,7 @@ async fn climb(
     let Established {
         mut stream,
         session,
+        ..
     } = match shaken {
         Ok(established) => established,
         Err(Broken { fault, received }) => {

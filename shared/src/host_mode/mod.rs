@@ -158,9 +158,9 @@ impl HostMode {
     /// count here.
     fn as_heard(self, verdict: &Verdict, wishes: &Wishes) -> Verdict {
         if !self.has_states() {
-            return verdict.enforcing(&wishes.enforced);
+            return verdict.clone().enforcing(&wishes.enforced);
         }
-        let mut heard = verdict.folding(|advisory| {
+        let mut heard = verdict.clone().folding(|advisory| {
             let enforced = wishes.enforced.contains(&advisory.advice);
             Some(if enforced {
                 advisory.enforced

@@ -72,7 +72,7 @@ pub(crate) fn measure() -> Outcome<Measured> {
     let clock = Clock::start();
     let mut director = start(clock)?;
     for server in ["ex1", "ex2"] {
-        director.take(&report(server, &healthy), clock.now());
+        director.take(report(server, &healthy), clock.now());
     }
     for command in [
         "-A -f 81 -s wlc -p 600",
@@ -89,7 +89,7 @@ pub(crate) fn measure() -> Outcome<Measured> {
         let verdict = if our_weight == 0 { &failed } else { &healthy };
         let report = report("ex1", verdict);
         let begun = Instant::now();
-        director.take(&report, clock.now());
+        director.take(report, clock.now());
         let took = begun.elapsed();
         drain(&mut told)?;
         expect(&mut our_table, OUR_MARK, our_weight)?;

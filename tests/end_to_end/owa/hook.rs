@@ -61,7 +61,7 @@ fn by_exec(address: SocketAddr, seconds: u64) -> [String; 3] {
 }
 
 fn folded(verdict: &Verdict) -> [String; 3] {
-    let folded = verdict.folding(|advisory| Some(advisory.condition));
+    let folded = verdict.clone().folding(|advisory| Some(advisory.condition));
     let condition = serde_json::to_value(folded.condition).unwrap();
     [
         condition.as_str().unwrap().to_owned(),

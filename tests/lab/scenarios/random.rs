@@ -235,7 +235,7 @@ fn history(mut dice: Dice, kernel: Box<dyn VirtualServers>) -> Outcome<u32> {
                 check: "rdp".into(),
                 verdict: Verdict::new("x224", server, None, finding),
             };
-            director.take(&report, now);
+            director.take(report, now);
         }
         director.tick(now);
         count += 1;

@@ -191,7 +191,7 @@ impl Running {
             check: "store".into(),
             verdict: Verdict::new("store", "10.0.1.1", None, finding),
         };
-        self.director.take(&report, self.now);
+        self.director.take(report, self.now);
         self
     }
 }

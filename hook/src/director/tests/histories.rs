@@ -246,7 +246,7 @@ impl World {
                     check: "rdp".into(),
                     verdict: Verdict::new("x224", "10.0.1.1", Some(3389), finding),
                 };
-                self.director().take(&report, now);
+                self.director().take(report, now);
             }
             Happening::Asked(server, want) => self.ask(*server, *want),
             Happening::ByHand(server, weight) => self.set_by_hand(*server, *weight),

@@ -196,7 +196,7 @@ impl Running {
             check: self.director.config.checks[check].name.as_str().into(),
             verdict,
         };
-        self.director.take(&report, self.now);
+        self.director.take(report, self.now);
         self
     }
 

@@ -164,6 +164,6 @@ fn reports_of_checks_and_servers_that_are_gone_are_for_nobody() {
         verdict,
     };
     director.reloads(CONFIG);
-    director.director.take(&late, director.now);
+    director.director.take(late, director.now);
     assert_eq!(director.director.probes.len(), 2);
 }

@@ -88,7 +88,7 @@ impl Lived {
                     check: "rdp".into(),
                     verdict: Verdict::new("x224", "10.0.1.1", Some(3389), finding),
                 };
-                self.running().take(&report, now);
+                self.running().take(report, now);
             }
             Happening::Asked(at, want) => {
                 let order = Order {

@@ -112,10 +112,13 @@ async fn climb(
     let before = deadline.elapsed();
     let shaken = handshake::shake_hands(connection, options.sni.as_deref(), deadline).await;
     opening.handshake = Some(deadline.elapsed().saturating_sub(before));
-    let Established { stream, session } =
-        shaken.map_err(|Broken { fault, received }| Outcome::NoTls { fault, received })?;
+    let Established {
+        stream,
+        session,
+        chain,
+    } = shaken.map_err(|Broken { fault, received }| Outcome::NoTls { fault, received })?;
     opening.session = Some((Box::new(session), SystemTime::now()));
-    opening.distrust = trust::distrust(stream.ssl());
+    opening.distrust = trust::distrust(stream.ssl(), &chain);
     over(stream).await.map_err(|error| Outcome::NoHead {
         ending: Ending::NotHttp(error.to_string()),
         received: 0,
