@@ -1,11 +1,12 @@
 //! The real servers: one process, this one, answers on all their addresses in a namespace of its own.
 
 use std::fs::File;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use lookalike::certificate::Wish;
 use lookalike::iis::Iis;
@@ -20,6 +21,10 @@ use crate::measure::Program;
 pub(crate) const TCP: u16 = 9000;
 /// A receive connector of Exchange.
 pub(crate) const SMTP: u16 = 2525;
+/// The page of [`PAGE`] without TLS.
+pub(crate) const HTTP: u16 = 80;
+/// Exchange's health page of OWA.
+pub(crate) const PAGE: &str = "/owa/healthcheck.htm";
 /// IIS with Exchange's pages.
 pub(crate) const HTTPS: u16 = 443;
 /// The name in its certificate.
@@ -28,6 +33,7 @@ pub(crate) const HOST: &str = "mail.exch.test";
 /// The servers, and the namespaces of the directors that see them.
 pub(crate) struct Farm {
     tcp: Arc<Tcp>,
+    pages: Arc<AtomicU64>,
     smtp: Smtp,
     iis: Iis,
     /// Commands of the mail server's clients that began a conversation.
@@ -71,9 +77,7 @@ impl Farm {
     fn serve() -> Outcome<Self> {
         setns(File::open("/run/netns/farm")?, CloneFlags::CLONE_NEWNET)?;
         let every = |port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
-        let listener = TcpListener::bind(every(TCP))?;
-        // The standard library asks for a backlog of 128.
-        nix::sys::socket::listen(&listener, nix::sys::socket::Backlog::new(4096)?)?;
+        let listener = listen(every(TCP))?;
         let tcp = Arc::new(Tcp::default());
         let counted = Arc::clone(&tcp);
         thread::spawn(move || {
@@ -85,8 +89,19 @@ impl Farm {
                 }
             }
         });
+        let pages = Arc::new(AtomicU64::new(0));
+        let (listener, given) = (listen(every(HTTP))?, Arc::clone(&pages));
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                // A client that goes away has its check failed.
+                if give_page(stream).is_ok() {
+                    given.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        });
         Ok(Self {
             tcp,
+            pages,
             smtp: Smtp::listen(every(SMTP), "ex1.exch.test", Connector::DefaultFrontend)?,
             iis: Iis::listen(every(HTTPS), "ex1.exch.test", Wish::of(HOST).issue()?)?,
             greeted: AtomicU64::new(0),
@@ -98,6 +113,7 @@ impl Farm {
         match ask {
             Ask::Nothing => 0,
             Ask::Tcp | Ask::Plugin => self.tcp.connections.load(Ordering::Relaxed),
+            Ask::Http => self.pages.load(Ordering::Relaxed),
             Ask::Https => self.iis.connections() as u64,
             Ask::Smtp => {
                 let greets = |line: &&String| {
@@ -122,6 +138,32 @@ impl Farm {
         meanwhile()?;
         Ok(noted().take().unwrap_or_default())
     }
+}
+
+/// The standard library asks for a backlog of 128.
+fn listen(at: SocketAddr) -> Outcome<TcpListener> {
+    let listener = TcpListener::bind(at)?;
+    nix::sys::socket::listen(&listener, nix::sys::socket::Backlog::new(4096)?)?;
+    Ok(listener)
+}
+
+/// Reads a request and answers it as Exchange's health page does.
+fn give_page(mut stream: TcpStream) -> io::Result<()> {
+    stream.set_read_timeout(Some(Duration::from_secs(1)))?;
+    let (mut request, mut chunk) = (Vec::new(), [0; 1024]);
+    while !request.ends_with(b"\r\n\r\n") {
+        match stream.read(&mut chunk)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            length => request.extend_from_slice(&chunk[..length]),
+        }
+    }
+    let body = "200 OK<br/>EX1.exch.test";
+    let page = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {}\r\n\
+         Connection: close\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(page.as_bytes())
 }
 
 fn ip(words: &str) -> Outcome {

@@ -14,6 +14,8 @@ pub(crate) enum Ask {
     Tcp,
     /// A conversation with a mail server, in plaintext: `smtp` and `SMTP_CHECK`.
     Smtp,
+    /// A page: `tcp` with a request and the status line, as an import writes it, and `HTTP_GET`.
+    Http,
     /// A page over TLS: `owa` and `SSL_GET`.
     Https,
     /// governess asks as with [`Ask::Tcp`], keepalived by `check_tcp` as `MISC_CHECK`.
@@ -52,6 +54,13 @@ impl Pool {
             Ask::Nothing => "reported = {}".to_owned(),
             Ask::Tcp | Ask::Plugin => format!("tcp = {{ port = {} }}", farm::TCP),
             Ask::Smtp => format!("smtp = {{ ports = [\"{}/plain\"] }}", farm::SMTP),
+            Ask::Http => format!(
+                "tcp = {{ port = {}, send = \"GET {} HTTP/1.0\\r\\nHost: {}\\r\\n\
+                 Connection: close\\r\\n\\r\\n\", expect = \"HTTP/1.1 200\" }}",
+                farm::HTTP,
+                farm::PAGE,
+                farm::HOST
+            ),
             Ask::Https => format!(
                 "owa = {{ host = \"{}\", port = {} }}",
                 farm::HOST,
@@ -124,13 +133,8 @@ impl Pool {
                 "SMTP_CHECK {{ connect_port {} connect_timeout 5 }}",
                 farm::SMTP
             ),
-            // keepalived takes no block within a block on one line.
-            Ask::Https => format!(
-                "SSL_GET {{\nconnect_port {}\nconnect_timeout 5\nvirtualhost {}\n\
-                 url {{\npath /owa/healthcheck.htm\nstatus_code 200\n}}\n}}",
-                farm::HTTPS,
-                farm::HOST
-            ),
+            Ask::Http => get("HTTP_GET", farm::HTTP),
+            Ask::Https => get("SSL_GET", farm::HTTPS),
             Ask::Plugin => format!(
                 "MISC_CHECK {{ misc_path \"/usr/lib/nagios/plugins/check_tcp -H {} -p {} -t 5\" \
                  misc_timeout 6 }}",
@@ -139,6 +143,16 @@ impl Pool {
             ),
         }
     }
+}
+
+/// A block of keepalived's that asks for a page; it takes no block within a block on one line.
+fn get(block: &str, port: u16) -> String {
+    format!(
+        "{block} {{\nconnect_port {port}\nconnect_timeout 5\nvirtualhost {}\n\
+         url {{\npath {}\nstatus_code 200\n}}\n}}",
+        farm::HOST,
+        farm::PAGE
+    )
 }
 
 #[cfg(test)]
@@ -151,7 +165,15 @@ mod tests {
 
     #[test]
     fn governess_takes_its_file_and_no_server_is_twice_in_it() {
-        for ask in [Ask::Nothing, Ask::Tcp, Ask::Smtp, Ask::Https, Ask::Plugin] {
+        let asks = [
+            Ask::Nothing,
+            Ask::Tcp,
+            Ask::Smtp,
+            Ask::Http,
+            Ask::Https,
+            Ask::Plugin,
+        ];
+        for ask in asks {
             let pool = Pool {
                 services: 7,
                 servers: 600,

@@ -28,6 +28,11 @@ pub(crate) fn against_smtp_check() -> Outcome<Measured> {
     measure(Ask::Smtp, 20, "smtp, plain", "SMTP_CHECK", 1.0, &[remark])
 }
 
+pub(crate) fn against_http_get() -> Outcome<Measured> {
+    let remark = "HTTP_GET reads the whole page, governess as far as its status.";
+    measure(Ask::Http, 100, "tcp, a request", "HTTP_GET", 1.0, &[remark])
+}
+
 pub(crate) fn against_ssl_get() -> Outcome<Measured> {
     let remark = "Both shake hands anew each time. governess verifies the chain and the name of the \
                   certificate besides, and reads the page's text; SSL_GET verifies nothing.";

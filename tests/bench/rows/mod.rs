@@ -118,6 +118,11 @@ pub(crate) const ALL: &[Subject] = &[
         measure: check_cpu::against_smtp_check,
     },
     Subject {
+        name: "check_cpu/HTTP_GET",
+        place: Place::Guest,
+        measure: check_cpu::against_http_get,
+    },
+    Subject {
         name: "check_cpu/SSL_GET",
         place: Place::Guest,
         measure: check_cpu::against_ssl_get,
