@@ -15,8 +15,9 @@ use lookalike::rdp::Rdp;
 use lookalike::smtp::{Connector, Smtp};
 
 /// Run by the kernel lab, or by the tests themselves.
-const ELSEWHERE: [&str; 9] = [
+const ELSEWHERE: [&str; 10] = [
     "packaging/quickstart",
+    "packaging/install",
     "tests/run",
     "governess plan",
     "governess run",
