@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use shared::verdict::{Finding, Verdict};
 
-use super::pace::{Pace, spread};
+use super::pace::Pace;
 use super::pacing::Pacing;
 use super::probe;
-use super::timetable::{Question, Timetable};
+use super::timetable::{Question, Timetable, spread_out};
 use crate::clock::Clock;
 use crate::config::{Check, Config, Server};
 use crate::director::Report;
@@ -33,17 +33,10 @@ impl Checks {
         let mut needed = config.needed_checks();
         needed.retain(|(_, check)| !config.checks[check.0].is_reported());
         let shared: Vec<Arc<Check>> = config.checks.iter().cloned().map(Arc::new).collect();
-        let count = needed.len();
-        let questions: Vec<_> = needed
+        let questions = needed
             .into_iter()
-            .enumerate()
-            .map(|(at, (server, check))| {
-                let asked = on(&shared[check.0], &config.servers[server.0]);
-                let first = spread(at, count, asked.check.interval);
-                (asked, first)
-            })
-            .collect();
-        self.timetable.follow(questions.into_iter());
+            .map(|(server, check)| on(&shared[check.0], &config.servers[server.0]));
+        self.timetable.follow(spread_out(questions));
     }
 
     /// What is found next. May be given up at any point without a loss.

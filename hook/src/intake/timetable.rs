@@ -9,7 +9,7 @@ use shared::verdict::{Condition, Finding, Kind, Verdict};
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
-use super::pace::Pace;
+use super::pace::{Pace, spread};
 use super::pacing::Pacing;
 use crate::clock::Clock;
 use crate::health::{Reading, Streak};
@@ -164,6 +164,18 @@ impl<Q: Question> Timetable<Q> {
         self.due.push(Reverse((next, slot)));
         Some((question.clone(), run.verdict))
     }
+}
+
+/// Questions with the time after which each is asked first: spread, so that not all are asked at
+/// once.
+pub(super) fn spread_out<Q: Question>(
+    questions: impl ExactSizeIterator<Item = Q>,
+) -> impl ExactSizeIterator<Item = (Q, Duration)> {
+    let count = questions.len();
+    questions.enumerate().map(move |(at, question)| {
+        let first = spread(at, count, question.pace().interval);
+        (question, first)
+    })
 }
 
 async fn until(next: Option<Instant>) {

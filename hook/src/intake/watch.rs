@@ -7,9 +7,9 @@ use shared::verdict::{Finding, Verdict};
 
 use super::checks::{OnServer, on};
 use super::exec;
-use super::pace::{Pace, spread};
+use super::pace::Pace;
 use super::pacing::Pacing;
-use super::timetable::{Question, Timetable};
+use super::timetable::{Question, Timetable, spread_out};
 use crate::clock::Clock;
 use crate::config::{Check, Config, Exec, Probe, Server, Subject, Watch};
 use crate::director::WatchReport;
@@ -39,13 +39,7 @@ impl Watches {
         self.digest.clone_from(&config.digest);
         let watches = config.watches.iter().cloned().map(Arc::new);
         let all: Vec<Watching> = watches.flat_map(|watch| each(&watch, config)).collect();
-        let count = all.len();
-        let spread = |(at, watching): (usize, Watching)| {
-            let first = spread(at, count, watching.watch.interval);
-            (watching, first)
-        };
-        self.timetable
-            .follow(all.into_iter().enumerate().map(spread));
+        self.timetable.follow(spread_out(all.into_iter()));
     }
 
     /// What is found next. May be given up at any point without a loss.
@@ -118,6 +112,7 @@ impl Question for Watching {
         (&self.watch.name, server)
     }
 
+    /// All begin anew once anything in the file has changed.
     fn asks_the_same(&self, _before: &Self) -> bool {
         false
     }
@@ -143,7 +138,9 @@ impl Question for Watching {
     }
 
     fn verdict(&self, finding: Finding) -> Verdict {
-        let server = self.server().map(|server| server.address.to_string());
-        Verdict::new(&self.watch.name, &server.unwrap_or_default(), None, finding)
+        match &self.asked {
+            Asked::Server(asked) => asked.verdict(finding),
+            Asked::Dns(_) | Asked::Program(_) => Verdict::new(&self.watch.name, "", None, finding),
+        }
     }
 }

@@ -140,7 +140,7 @@ impl Farm {
     }
 }
 
-/// The standard library asks for a backlog of 128.
+/// Listens with room for a burst of connections: the standard library asks for a backlog of 128.
 fn listen(at: SocketAddr) -> Outcome<TcpListener> {
     let listener = TcpListener::bind(at)?;
     nix::sys::socket::listen(&listener, nix::sys::socket::Backlog::new(4096)?)?;
